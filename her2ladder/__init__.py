@@ -1,0 +1,1 @@
+"""LADDER: spatial analytics of HER2-positive breast cancer over one store of cells."""

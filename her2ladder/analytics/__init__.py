@@ -1,0 +1,1 @@
+"""Stages over the store, and pure kernels: arrays in, arrays out."""

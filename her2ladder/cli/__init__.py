@@ -1,0 +1,1 @@
+"""The command ladder: parse, call one function, print."""

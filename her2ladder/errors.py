@@ -1,0 +1,48 @@
+"""Every error raised on purpose, so that callers catch by kind and never parse text.
+
+LadderError
+  InputError (ValueError)       a file or argument from outside is wrong: the user can mend it
+    CellRowError                one segmented cell is unusable; knows .file .record .column
+  MissingError (LookupError)    a table, query, run, model or slide asked for by name is not there
+  StageError                    a stage could not finish; nothing of it was written
+    StoreBusyError              another process holds the write lock longer than we wait
+  SandboxError                  user SQL asked for what the sandbox does not give
+
+A message says where, what was wanted, what was found and what to do, in one line.
+"""
+
+from __future__ import annotations
+
+
+class LadderError(Exception):
+    """Base of every error that LADDER raises on purpose; the CLI prints its one line and exits 1."""
+
+
+class InputError(LadderError, ValueError):
+    """A file or argument from outside is wrong: the user can mend it."""
+
+
+class CellRowError(InputError):
+    """One segmented cell is unusable; `file`, `record` and `column` say which."""
+
+    def __init__(self, message: str, *, file: str = "", record: str = "", column: str = "") -> None:
+        super().__init__(message)
+        self.file = file
+        self.record = record
+        self.column = column
+
+
+class MissingError(LadderError, LookupError):
+    """Something asked for by name is not there."""
+
+
+class StageError(LadderError):
+    """A stage could not finish; nothing of it was written."""
+
+
+class StoreBusyError(StageError):
+    """Another process holds the write lock of the store."""
+
+
+class SandboxError(LadderError):
+    """User SQL asked for something that the read-only sandbox does not give."""

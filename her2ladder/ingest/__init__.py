@@ -1,0 +1,1 @@
+"""Bytes from outside in, rows of one contract out: one file a source format."""

@@ -1,0 +1,1 @@
+"""What the store holds: table contracts, vocabularies, label maps, the feature dictionary, and the store itself."""
