@@ -1,0 +1,23 @@
+"""Words that the store knows: stains and their cell classes, cohort roles, bands, settings, stages."""
+
+from __future__ import annotations
+
+CLASSES: dict[str, tuple[str, ...]] = {
+    "HE": ("Tumor", "Stroma", "Neutro", "Lymph", "Macro"),
+    "HER2": ("HER2strong_complete", "HER2strong_incomplete", "HER2weak_complete", "HER2weak_incomplete", "HER2null"),
+}
+OTHER = "Other"  # stored and counted in all_cells, in no pair
+DROP = "drop"  # a label map's word for "do not store"
+
+ROLES = ("construction", "temporal_validation", "trial_validation", "external_validation", "regimen", "adjuvant", "xenium")
+SETTINGS = ("neoadjuvant", "adjuvant")
+HR_STATUS = ("positive", "negative")
+BANDS = ("Low", "Medium", "High")
+
+# mpp outside these is a wrong unit or a DPI tag, never a scanner (segmentation.md: 352.8 has been seen).
+MPP_PLAUSIBLE_UM = (0.05, 2.0)
+
+
+def pair_names(classes: tuple[str, ...] | list[str]) -> list[str]:
+    """Return the unordered pairs, self pairs included, in canonical order: `A_B` with A before B in the vocabulary."""
+    return [f"{a}_{b}" for i, a in enumerate(classes) for b in classes[i:]]
