@@ -253,7 +253,7 @@ LABEL_MAP = Table(
 FEATURE_DICTIONARY = Table(
     "feature_dictionary",
     row="one slide-level feature and its definition",
-    key=("feature",),
+    key=("stain", "feature"),
     columns=(
         Column("feature", TEXT, "name", required=True),
         STAIN,
@@ -389,7 +389,20 @@ QUARANTINE = Table(
     ),
 )
 
+STORE_INFO = Table(
+    "store_info",
+    row="version of the contracts the catalog was laid out under; the largest holds",
+    key=("schema_version",),
+    columns=(
+        Column("schema_version", I32, "version", required=True),
+        Column("created", TIME, "when, UTC", required=True),
+        Column("her2ladder", TEXT, "version of her2ladder that laid it out", required=True),
+        RUN,
+    ),
+)
+
 CATALOG: tuple[Table, ...] = (
+    STORE_INFO,
     RUN_TABLE,
     COHORT,
     PATIENT,

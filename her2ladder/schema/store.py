@@ -1,0 +1,263 @@
+"""The store: a directory with a small DuckDB catalog, immutable Parquet files beside it, and one way to read and to write each.
+
+Reading never blocks and never sees half a write: the catalog is published whole (copy, one transaction, `os.replace`) under a lock
+file, and an open reader keeps the state it opened. Lake files are named by their content and only ever appear by rename.
+Only this module opens DuckDB on the catalog.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import duckdb
+
+from her2ladder.errors import InputError, MissingError, StageError, StoreBusyError
+from her2ladder.schema import views
+from her2ladder.schema.contract import literal
+from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
+
+CATALOG_FILE = "catalog.duckdb"
+OPEN_FILE = "open.sql"
+LOCK_WAIT_SECONDS = 120.0
+FIRST_RUN = "r000000"
+
+
+class Store:
+    """A store on disk, read as of one run or as of now.
+
+    raises   MissingError where there is no store; InputError where it was made by another version of the contracts
+    """
+
+    def __init__(self, root: Path, as_of: str | None = None) -> None:
+        self.root = root.absolute()
+        self.as_of = as_of
+        if not self.catalog.is_file():
+            raise MissingError(f"{root}: no store here (no {CATALOG_FILE}); make one with `ladder init {root}`")
+        with self._attached() as con:
+            found = con.sql("SELECT max(schema_version) FROM ladder.base.store_info").fetchall()[0][0]
+            if found != SCHEMA_VERSION:
+                raise InputError(_version_message(root, int(found)))
+            if as_of is not None and not con.execute("SELECT 1 FROM ladder.base.run WHERE run = ?", [as_of]).fetchall():
+                raise MissingError(f"no run called {as_of!r}; `ladder runs` lists them")
+
+    @property
+    def catalog(self) -> Path:
+        return self.root / CATALOG_FILE
+
+    # ---- reading -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self, lake: Callable[[Store, str, list[str]], Mapping[str, Any]] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection on which every public view answers; it keeps this state until it is closed.
+
+        lake   how to scan files: None = DuckDB's own reader; else called with (store, kind, paths), returns {relation: Arrow dataset}
+        """
+        with self._attached() as con:
+            state = self.state(con)
+            relations: dict[str, str] = {}
+            for kind, paths in state.lake.items():
+                if not paths:
+                    continue
+                if lake is None:
+                    relations[kind] = views.parquet_relation([str(self.root / path) for path in paths])
+                else:
+                    for name, dataset in lake(self, kind, list(paths)).items():
+                        con.register(name, dataset)
+                        relations[kind] = name
+            for statement in views.statements(state, as_of=self.as_of, lake=relations):
+                con.execute(statement)
+            yield con
+
+    def state(self, con: duckdb.DuckDBPyConnection) -> views.State:
+        """Return what the views depend on, read through an attached connection."""
+        seen = f"run <= {literal(self.as_of)}" if self.as_of else "true"
+        body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", seen)
+        files = con.execute(f"SELECT kind, path FROM ({body}) ORDER BY slide_id, stain").fetchall()
+        features = con.execute(
+            f"SELECT stain, feature FROM ladder.base.feature_dictionary WHERE {seen} ORDER BY stain, position"
+        ).fetchall()
+        extras = con.execute(f"SELECT extra FROM ladder.base.patient_clinical WHERE extra IS NOT NULL AND {seen} ORDER BY run").fetchall()
+        return views.State(
+            lake={kind: [path for k, path in files if k == kind] for kind in LAKE},
+            features=[(stain, feature) for stain, feature in features],
+            extras=views.extra_types([text for (text,) in extras]),
+        )
+
+    @contextmanager
+    def _attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory database with the catalog attached: the one way that sees what another process has published."""
+        con = duckdb.connect()
+        try:
+            con.execute(f"ATTACH {literal(str(self.catalog))} AS ladder (READ_ONLY)")
+            yield con
+        except duckdb.IOException as error:
+            raise StageError(f"{self.catalog}: cannot be read: {str(error).splitlines()[0]}; `ladder check` tells more") from error
+        finally:
+            con.close()
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def publishing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection inside one transaction on a copy of the catalog; leaving it publishes the copy whole.
+
+        raises   StoreBusyError after two minutes of waiting for another writer; StageError on a state of the past
+        """
+        if self.as_of is not None:
+            raise StageError(f"the store is open as of {self.as_of}: the past cannot be written; leave --as-of out")
+        with self._lock():
+            draft = self.root / f".catalog-{os.getpid()}.draft"
+            try:
+                shutil.copyfile(self.catalog, draft)
+                con = duckdb.connect(str(draft))
+                try:
+                    con.execute("BEGIN")
+                    yield con
+                    con.execute("COMMIT")
+                    con.execute("CHECKPOINT")
+                finally:
+                    con.close()
+                sync(draft)
+                os.replace(draft, self.catalog)
+                sync(self.root)
+            except OSError as error:
+                raise StageError(f"{self.root}: nothing was published: {error.strerror or error}") from error
+            except duckdb.Error as error:
+                raise StageError(f"{self.root}: nothing was published: {str(error).splitlines()[0]}") from error
+            finally:
+                draft.unlink(missing_ok=True)
+                draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
+            self.write_open_sql()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.root / ".lock").open("w") as handle:
+            until = time.monotonic() + LOCK_WAIT_SECONDS
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > until:
+                        raise StoreBusyError(f"{self.root}: another process has been writing for two minutes; try again") from None
+                    time.sleep(0.02)
+            yield
+
+    def write_open_sql(self) -> None:
+        """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in the store's folder."""
+        try:
+            write_whole(self.root / OPEN_FILE, self.open_sql_text().encode())
+        except OSError as error:
+            raise StageError(
+                f"{self.root}: the rows are published, but {OPEN_FILE} could not be written ({error.strerror}): `ladder check --mend`"
+            ) from error
+
+    def open_sql_text(self) -> str:
+        """Return what `open.sql` must say for the state that is published now."""
+        with self._attached() as con:
+            state = self.state(con)
+        lake = {kind: views.parquet_relation(paths) for kind, paths in state.lake.items() if paths}
+        lines = [
+            "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
+            "ATTACH 'catalog.duckdb' AS ladder (READ_ONLY)",
+        ]
+        lines += views.statements(state, as_of=None, lake=lake)
+        return ";\n".join(lines) + ";\n"
+
+    # ---- lake --------------------------------------------------------------------------------------------------------
+
+    def folder(self, kind: str, slide_id: str, stain: str) -> Path:
+        """Return the lake folder of one slide and stain; ids are escaped, so that none can leave the store."""
+        return self.root / kind / f"stain={quote(stain, safe='')}" / f"slide_id={quote(slide_id, safe='')}"
+
+    def publish_file(self, draft: Path, kind: str, slide_id: str, stain: str) -> tuple[str, str]:
+        """Move a finished Parquet file into the lake under its content's name; return (path in the store, sha256).
+
+        It counts only when a manifest row names it: until then a kill leaves an orphan that `ladder check` sweeps.
+        """
+        sha256 = sha256_of(draft)
+        folder = self.folder(kind, slide_id, stain)
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{sha256[:12]}.parquet"
+        sync(draft)
+        os.replace(draft, target)
+        sync(folder)
+        return target.relative_to(self.root).as_posix(), sha256
+
+
+def create(root: Path, seed: Callable[[duckdb.DuckDBPyConnection], None]) -> Store:
+    """Make an empty store at `root` and return it; `seed` writes the first rows inside the same transaction.
+
+    raises   InputError where `root` is a file, or a folder with something in it
+    """
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise InputError(
+            f"{root}: wanted a new or empty folder for the store, found {'a store' if (root / CATALOG_FILE).exists() else 'other files'}"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    draft = root / ".catalog.draft"
+    con = duckdb.connect()
+    try:
+        con.execute(f"ATTACH {literal(str(draft))} AS ladder (STORAGE_VERSION 'v1.2.0')")
+        con.execute("USE ladder")
+        con.execute("BEGIN")
+        lay_out(con)
+        seed(con)
+        con.execute("COMMIT")
+        con.execute("CHECKPOINT ladder")
+    finally:
+        con.close()
+    sync(draft)
+    os.replace(draft, root / CATALOG_FILE)
+    store = Store(root)
+    store.write_open_sql()
+    return store
+
+
+def lay_out(con: duckdb.DuckDBPyConnection) -> None:
+    """Create schema `base` and every catalog table with keys, checks and comments."""
+    con.execute("CREATE SCHEMA base")
+    for table in CATALOG:
+        for statement in table.ddl("base"):
+            con.execute(statement)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's bytes, hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old or the new one, never half."""
+    draft = path.with_name(f".{path.name}-{os.getpid()}.draft")
+    try:
+        draft.write_bytes(content)
+        sync(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _version_message(root: Path, found: int) -> str:
+    if found > SCHEMA_VERSION:
+        return f"{root}: the store has schema version {found}, this her2ladder knows {SCHEMA_VERSION}: install a newer her2ladder"
+    return f"{root}: the store has schema version {found}, wanted {SCHEMA_VERSION}: run `ladder migrate` (it keeps a copy)"

@@ -1,0 +1,109 @@
+"""The public views over one state of the store: what `ladder sql`, `open.sql`, R and the stages read.
+
+Views are built when a store is opened, since a lake view lists its files one by one (a glob opens every file) and the wide views
+have a column a feature. Base tables stay in schema `base` of the catalog, attached as `ladder`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from her2ladder.schema.contract import Table, literal, quoted
+from her2ladder.schema.tables import LAKE
+from her2ladder.schema.vocabulary import CLASSES
+
+VIEW_FILES = (
+    "manifest_current",
+    "slide",
+    "patient_base",
+    "cohort",
+    "slide_feature",
+    "feature_value",
+    "patient_input",
+    "score",
+    "score_band",
+    "score_current",
+    "analysis_result",
+    "v_pcr",
+    "v_km",
+)
+PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "model", "fold_prediction", "store_info")
+
+
+@dataclass(frozen=True)
+class State:
+    """What the views depend on: the current lake files by kind, the feature dictionary, and the extra covariates."""
+
+    lake: Mapping[str, Sequence[str]]
+    features: Sequence[tuple[str, str]]  # (stain, feature), in order
+    extras: Mapping[str, str]  # covariate -> DOUBLE or VARCHAR
+
+
+def statements(state: State, *, as_of: str | None, lake: Mapping[str, str]) -> list[str]:
+    """Return CREATE VIEW statements, in the order they must run.
+
+    as_of  run id: rows of later runs are hidden; None shows all
+    lake   kind -> SQL relation that holds its rows (`read_parquet([…])`, or the name of an Arrow dataset)
+    """
+    seen = f"run <= {literal(as_of)}" if as_of else "true"
+    built = [f"CREATE VIEW {name} AS SELECT * FROM ladder.base.{quoted(name)} WHERE {seen}" for name in PLAIN]
+    for name in VIEW_FILES:
+        body = files("her2ladder.schema").joinpath("views", f"{name}.sql").read_text()
+        built.append(f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}")
+    built += [_patient(state.extras), _patient_feature(state.features)]
+    return built + [_lake_view(table, lake.get(kind)) for kind, table in LAKE.items()]
+
+
+def parquet_relation(paths: Sequence[str]) -> str:
+    """Return the scan of these files; the folders' `stain=` and `slide_id=` let DuckDB skip files by name."""
+    listed = ", ".join(literal(path) for path in paths)
+    return f"read_parquet([{listed}], hive_partitioning=true, hive_types={{'stain': VARCHAR, 'slide_id': VARCHAR}})"
+
+
+def extra_types(objects: Sequence[str]) -> dict[str, str]:
+    """Return covariate -> SQL type from the JSON objects of `extra`: DOUBLE where every value is a number."""
+    types: dict[str, str] = {}
+    for text in objects:
+        for name, value in json.loads(text).items():
+            number = isinstance(value, int | float) or value is None
+            types[name] = "DOUBLE" if number and types.get(name, "DOUBLE") == "DOUBLE" else "VARCHAR"
+    return dict(sorted(types.items()))
+
+
+def _body(text: str) -> str:
+    return text.strip().rstrip(";")
+
+
+def _lake_view(table: Table, relation: str | None) -> str:
+    """A lake view has the contract's columns in order; without files it is typed and empty."""
+    if relation is None:
+        columns = ", ".join(f"NULL::{c.sql_type} AS {quoted(c.name)}" for c in table.columns)
+        source = f"SELECT {columns} WHERE false"
+    else:
+        source = f"SELECT {', '.join(quoted(c.name) for c in table.columns)} FROM {relation}"
+    if table.name == "cell":
+        source = f"SELECT *, x_um / mpp_x AS x_px, y_um / mpp_y AS y_px FROM ({source})"
+    return f"CREATE VIEW {table.name} AS {source}"
+
+
+def _patient(extras: Mapping[str, str]) -> str:
+    """Patients with the covariates that a column map named `extra` as columns of their own."""
+    columns = "".join(
+        f",\n  TRY_CAST(extra ->> {literal('$.' + json.dumps(name))} AS {kind}) AS {quoted(name)}" for name, kind in extras.items()
+    )
+    return f"CREATE VIEW patient AS SELECT * EXCLUDE (extra){columns} FROM patient_base"
+
+
+def _patient_feature(features: Sequence[tuple[str, str]]) -> str:
+    """One row a patient with slides, one column a feature under the default rule."""
+    names = [feature for _, feature in features]
+    columns = ""
+    for stain, feature in features:
+        shown = feature if names.count(feature) == 1 or stain in CLASSES else f"{stain}_{feature}"
+        where = f"feature_set = 'sc-mtop' AND stain = {literal(stain)} AND feature = {literal(feature)}"
+        columns += f",\n  max(value) FILTER ({where}) AS {quoted(shown)}"
+    body = f"SELECT patient_id{columns} FROM feature_value WHERE feature_set = 'sc-mtop' GROUP BY patient_id ORDER BY patient_id"
+    return f"CREATE VIEW patient_feature AS {body}"
