@@ -1,0 +1,222 @@
+"""Clinical tables: checked whole, then written whole; a table with a wrong row writes nothing and says which rows."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from her2ladder.errors import InputError
+from her2ladder.ingest.column_map import ColumnMap, apply_map, load_map
+from her2ladder.ingest.tables import patient_ids, read_table, source_hash
+from her2ladder.queries.run import run
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_CLINICAL
+from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
+
+FORBIDDEN = re.compile(
+    r"(^|_|\b)(first_?name|last_?name|surname|family_?name|given_?name|full_?name|patient_?name|name|dob|birth_?date|date_of_birth|"
+    r"birth_?day|mrn|ssn|address|phone|email|comment|comments|note|notes|remark|remarks|slide_?label)($|_|\b)",
+    re.IGNORECASE,
+)
+STAGE = re.compile(r"^(0|I|II|III|IV)([ABC]?)([123]?)$")
+MAX_TEXT = 60
+LONGEST_LIKELY_MONTHS = 600.0
+_DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$")
+_RANGES = {"age_years": (0.0, 120.0), "tils_percent": (0.0, 100.0), "os_months": (0.0, math.inf), "dfs_months": (0.0, math.inf)}
+_BOOLEANS = ("is_pcr", "os_event", "dfs_event")
+_WORDS = {"cohort_role": ROLES, "setting": SETTINGS, "hr_status": HR_STATUS}
+_TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+
+
+@dataclass(frozen=True)
+class ClinicalSummary:
+    """What an ingest of a clinical table did: rows, cohorts, who is left out, and how it meets the slides and scores."""
+
+    run: str
+    n_patients: int
+    cohorts: dict[str, int]
+    excluded: dict[str, int]
+    n_with_slides: int
+    without_slides: list[str]
+    slides_without_row: list[str]
+    notes: list[str]
+
+
+def ingest_clinical(store: Store, path: Path, map_path: Path | None = None, *, supersede: bool = False) -> ClinicalSummary:
+    """Check a clinical table and write it as one run.
+
+    supersede  let a patient move to another cohort than the store has
+    raises     InputError listing what is wrong, nothing written
+    source     design 10; paper, "Patient samples, clinical data, and study cohorts"
+    """
+    told = load_map(map_path)
+    frame = apply_map(read_table(path, told.sheet), told, path)
+    ids = patient_ids(frame, path)
+    _refuse_private(frame, told, path)
+    rows, notes = _rows(frame, ids, told, path)
+    arguments = {"file": path.name, "map": map_path.name if map_path else None, "supersede": supersede}
+    with run(store, "ingest clinical", arguments) as this:
+        this.inputs = source_hash(path) | (source_hash(map_path) if map_path else {})
+        _check_cohorts(this.con.sql("SELECT patient_id, cohort FROM patient WHERE cohort IS NOT NULL").fetchall(), rows, path, supersede)
+        with_slides = {one for (one,) in this.con.sql("SELECT DISTINCT patient_id FROM slide").fetchall()}
+        this.insert_new(COHORT, [{"cohort": cohort} for cohort in sorted({row["cohort"] for row in rows})])
+        this.insert_new(PATIENT, [{"patient_id": one} for one in ids])
+        this.append(PATIENT_CLINICAL, rows)
+        known = {one for (one,) in this.con.sql("SELECT patient_id FROM patient WHERE cohort IS NOT NULL").fetchall()}
+    return ClinicalSummary(
+        run=this.id,
+        n_patients=len(ids),
+        cohorts=dict(Counter(row["cohort"] for row in rows)),
+        excluded=dict(Counter(row["excluded_reason"] for row in rows if row["excluded_reason"])),
+        n_with_slides=len(with_slides & set(ids)),
+        without_slides=sorted(set(ids) - with_slides),
+        slides_without_row=sorted(with_slides - set(ids) - known),
+        notes=notes,
+    )
+
+
+def _refuse_private(frame: pl.DataFrame, told: ColumnMap, where: Path) -> None:
+    """Names, birth dates and free text never enter the store."""
+    for name in told.extra:
+        if FORBIDDEN.search(name):
+            raise InputError(
+                f"{where}: column {name!r} looks like a name, a birth date or free text: these do not enter the store; drop it"
+            )
+        for row, value in enumerate(frame[name].to_list()):
+            if value is not None and (len(value) > MAX_TEXT or _DATE.match(value)):
+                kind = "free text" if len(value) > MAX_TEXT else "a date"
+                raise InputError(
+                    f"{where}: row {row + 2}: column {name}: {kind} does not enter the store, found {value[:30]!r}; drop the column"
+                )
+
+
+def _rows(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return checked rows, and notes on what was taken how.
+
+    raises   InputError with every fault found, at most twenty of them spelled out
+    """
+    faults: list[str] = []
+    rows = []
+    if "cohort" not in frame.columns:
+        raise InputError(
+            f"{where}: wanted a column cohort, found {', '.join(frame.columns[:20])}; name it in a map, or set it under [constants]"
+        )
+    for index, values in enumerate(frame.iter_rows(named=True)):
+        row: dict[str, Any] = {"patient_id": ids[index], "extra": None}
+        for column in CLINICAL_COLUMNS:
+            try:
+                row[column.name] = _value(column.name, values.get(column.name), told)
+            except ValueError as error:
+                faults.append(f"row {index + 2} (patient {ids[index]}): {column.name}: {error}")
+                row[column.name] = None
+        if values.get("cohort") is None:
+            faults.append(f"row {index + 2} (patient {ids[index]}): cohort: wanted a cohort, found none")
+        faults += [f"row {index + 2} (patient {ids[index]}): {fault}" for fault in _against_each_other(row)]
+        if told.extra:
+            row["extra"] = json.dumps({name: _number_or_text(values[name]) for name in told.extra}, sort_keys=True)
+        rows.append(row)
+    faults += _roles(rows)
+    if faults:
+        more = f" (and {len(faults) - 20} more)" if len(faults) > 20 else ""
+        raise InputError(f"{where}: nothing was written: " + "; ".join(faults[:20]) + more)
+    return rows, _notes(rows, told)
+
+
+def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
+    """Say what was taken how, where a reader could have meant something else."""
+    notes = []
+    for ours, theirs in told.columns.items():
+        if ours in _BOOLEANS and "cens" in theirs.lower() and ours not in told.inverted:
+            notes.append(f"{ours} is read from {theirs!r} with 1 = event; list it under inverted = […] if 1 means censored")
+    for name in ("os_months", "dfs_months"):
+        longest = max((row[name] for row in rows if row[name] is not None), default=0.0)
+        if longest > LONGEST_LIKELY_MONTHS:
+            notes.append(f"{name} goes up to {longest:g}: are these days? [scale] {name} = 0.0328549 turns days into months")
+    deaths = sum(1 for row in rows if row["os_event"] and row["dfs_event"] is False)
+    if deaths:
+        notes.append(f"{deaths} patients have os_event 1 and dfs_event 0: a death is usually an event of disease-free survival")
+    return notes
+
+
+def _value(name: str, value: str | None, told: ColumnMap) -> object:
+    """Return one value in the store's vocabulary; ValueError says what was wanted and found."""
+    if value is None:
+        return None
+    if name in _BOOLEANS:
+        word = value.lower()
+        if word not in _TRUE | _FALSE:
+            raise ValueError(f"wanted 0 or 1, found {value!r}")
+        return (word in _TRUE) != (name in told.inverted)
+    if name in _RANGES:
+        try:
+            number = float(value) * told.scale.get(name, 1.0)
+        except ValueError:
+            raise ValueError(f"wanted a number, found {value!r}") from None
+        low, high = _RANGES[name]
+        if not low <= number <= high or math.isinf(number):
+            raise ValueError(f"wanted {low:g} to {high:g}, found {value}")
+        return number
+    if name in _WORDS:
+        word = value.lower().replace(" ", "_")
+        if word not in _WORDS[name]:
+            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {value!r}")
+        return word
+    if name == "clinical_stage":
+        stage = value.upper().removeprefix("STAGE").strip()
+        if not STAGE.match(stage):
+            raise ValueError(f"wanted I, II, III or IV with A, B or C, found {value!r}; [values.clinical_stage] translates")
+        return stage
+    if len(value) > 200:
+        raise ValueError(f"wanted at most 200 characters, found {len(value)}")
+    return value
+
+
+def _against_each_other(row: dict[str, Any]) -> list[str]:
+    faults = []
+    for endpoint in ("os", "dfs"):
+        time, event = row[f"{endpoint}_months"], row[f"{endpoint}_event"]
+        if (time is None) != (event is None):
+            have, lack = ("event", "months") if time is None else ("months", "event")
+            faults.append(f"{endpoint}_{have} without {endpoint}_{lack}: wanted both or neither")
+    return faults
+
+
+def _roles(rows: list[dict[str, Any]]) -> list[str]:
+    """One cohort has one role; a cohort named like a role has it without a column cohort_role."""
+    roles: dict[str, set[str]] = {}
+    for row in rows:
+        if row["cohort_role"] is None and row["cohort"] in ROLES:
+            row["cohort_role"] = row["cohort"]
+        roles.setdefault(row["cohort"], set()).add(row["cohort_role"] or "none")
+    return [f"cohort {cohort!r} has the roles {', '.join(sorted(found))}: wanted one" for cohort, found in roles.items() if len(found) > 1]
+
+
+def _check_cohorts(known: list[tuple[str, str]], rows: list[dict[str, Any]], where: Path, supersede: bool) -> None:
+    before = dict(known)
+    moved = [
+        (row["patient_id"], before[row["patient_id"]], row["cohort"])
+        for row in rows
+        if before.get(row["patient_id"], row["cohort"]) != row["cohort"]
+    ]
+    if moved and not supersede:
+        one, was, now = moved[0]
+        raise InputError(
+            f"{where}: patient {one!r} is in cohort {was!r} in the store and in {now!r} here ({len(moved)} such): "
+            f"a patient belongs to one cohort; --supersede moves them"
+        )
+
+
+def _number_or_text(value: str | None) -> float | str | None:
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value

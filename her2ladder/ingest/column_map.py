@@ -1,0 +1,138 @@
+"""The column map of a clinical table: a TOML file that says which of its columns is which of ours, and what its words mean.
+
+[columns]           ours = "theirs"                 dfs_months = "time"
+[values.hr_status]  theirs = "ours"                 "1" = "positive"
+[constants]         ours = value for every row      cohort = "GBSG2"
+[scale]             ours = factor                   dfs_months = 0.032854884   (days to months)
+extra = ["horTh"]   columns to keep as covariates;  inverted = ["os_event"]  columns where the file's 1 means censored
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from her2ladder.errors import InputError
+from her2ladder.schema.tables import CLINICAL_COLUMNS
+
+KNOWN = ("patient_id", *(column.name for column in CLINICAL_COLUMNS))
+_SECTIONS = {"columns", "values", "constants", "scale", "extra", "inverted", "sheet", "drop"}
+
+
+@dataclass(frozen=True)
+class ColumnMap:
+    """What a map file says; the empty map takes the table's names as ours."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    scale: dict[str, float] = field(default_factory=dict)
+    extra: tuple[str, ...] = ()
+    inverted: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    sheet: str | None = None
+
+
+def load_map(path: Path | None) -> ColumnMap:
+    """Return the map in a TOML file; None gives the empty map.
+
+    raises   InputError: no such file, not TOML, an unknown section
+    """
+    if path is None:
+        return ColumnMap()
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
+    columns = dict(told.get("columns", {}))
+    for name in ("extra", "inverted", "drop"):  # a list written below [columns] belongs to that table in TOML: take it as meant
+        if isinstance(columns.get(name), list):
+            told[name] = columns.pop(name)
+    unknown = set(told) - _SECTIONS
+    if unknown:
+        raise InputError(f"{path}: wanted sections {', '.join(sorted(_SECTIONS))}, found {', '.join(sorted(unknown))}")
+    return ColumnMap(
+        columns={str(k): str(v) for k, v in columns.items()},
+        values={c: {str(k): _word(v) for k, v in words.items()} for c, words in told.get("values", {}).items()},
+        constants={k: _word(v) for k, v in told.get("constants", {}).items()},
+        scale={k: float(v) for k, v in told.get("scale", {}).items()},
+        extra=tuple(told.get("extra", ())),
+        inverted=tuple(told.get("inverted", ())),
+        drop=tuple(told.get("drop", ())),
+        sheet=told.get("sheet"),
+    )
+
+
+def apply_map(frame: pl.DataFrame, told: ColumnMap, where: Path) -> pl.DataFrame:
+    """Return the table under our names, words replaced, constants filled in; nothing that is neither ours nor `extra` remains.
+
+    raises   InputError naming columns that are neither known, mapped, extra nor dropped
+    """
+    rename = _renames(frame.columns, told, where)
+    clash = [theirs for theirs in frame.columns if theirs in rename.values() and theirs not in rename]
+    frame = frame.drop(clash) if clash else frame  # a mapped column takes the name; the file's own of that name was not asked for
+    frame = frame.rename(rename)
+    frame = frame.drop([rename.get(name, name) for name in told.drop if rename.get(name, name) in frame.columns])
+    unknown = [name for name in frame.columns if name not in KNOWN and name not in told.extra]
+    if unknown:
+        raise InputError(
+            f"{where}: columns {', '.join(unknown[:12])} are neither known nor mapped: name them in the map under [columns], "
+            f"or list them under extra = […] (kept as covariates) or drop = […] (left out)"
+        )
+    missing = [name for name in told.extra if name not in frame.columns]
+    if missing:
+        raise InputError(f"{where}: extra names {', '.join(missing)}, found columns {', '.join(frame.columns[:20])}")
+    for column, words in told.values.items():
+        name = rename.get(column, column)
+        if name not in frame.columns:
+            raise InputError(f"{where}: [values.{column}] speaks of a column that is not in the table")
+        frame = frame.with_columns(_translated(frame[name], words).alias(name))
+    for name, value in told.constants.items():
+        filled = pl.col(name).fill_null(value) if name in frame.columns else pl.lit(value)
+        frame = frame.with_columns(filled.alias(name))
+    return frame
+
+
+def _renames(found: list[str], told: ColumnMap, where: Path) -> dict[str, str]:
+    """Return theirs -> ours. `ours = "theirs"` is the form; `theirs = "ours"` is understood where only it fits the file."""
+    rename: dict[str, str] = {}
+    wanted = set(KNOWN) | set(told.extra)
+    for left, right in told.columns.items():
+        if right in found and left in wanted:
+            rename[right] = left
+        elif left in found and right in wanted:
+            rename[left] = right
+        elif right not in found and left not in found:
+            raise InputError(f"{where}: [columns] {left} = {right!r}: the table has no such column; it has {', '.join(found[:20])}")
+        else:
+            raise InputError(f"{where}: [columns] {left} = {right!r}: {left} is not a column we know; we know {', '.join(KNOWN)}")
+    return rename
+
+
+def _translated(values: pl.Series, words: dict[str, str]) -> pl.Series:
+    """Replace words; numbers match by value, so that 1 and 1.0 are the same word."""
+    lookup = dict(words)
+    for key, value in words.items():
+        try:
+            lookup.setdefault(f"{float(key):g}", value)
+        except ValueError:
+            continue
+
+    def one(value: str | None) -> str | None:
+        if value is None or value in lookup:
+            return lookup.get(value or "", value)
+        try:
+            return lookup.get(f"{float(value):g}", value)
+        except ValueError:
+            return value
+
+    return pl.Series([one(value) for value in values.to_list()], dtype=pl.String)
+
+
+def _word(value: object) -> str:
+    return str(int(value)) if isinstance(value, bool) else str(value)
