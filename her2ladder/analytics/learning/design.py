@@ -124,7 +124,7 @@ def _check_shape(design: Design) -> None:
     strange = sorted(set(design.kinds) - set(KINDS))
     if strange:
         raise InputError(f"features: kinds must be one of {', '.join(KINDS)}, got {', '.join(strange)}")
-    infinite = [c for c, bad in zip(design.columns, np.isinf(design.values).any(axis=0).tolist(), strict=True) if bad]
+    infinite = [design.columns[j] for j in np.flatnonzero(np.isinf(design.values).any(axis=0))]
     if infinite:
         raise InputError(f"features: values must be finite or missing, found infinity in {', '.join(infinite[:5])}")
 

@@ -98,10 +98,17 @@ def learn(values: Floats, y: Ints, columns: tuple[str, ...], settings: Settings,
     )
 
 
+def learned_without(
+    rows: Ints, values: Floats, y: Ints, columns: tuple[str, ...], settings: Settings, place: Sequence[int | str]
+) -> Learned:
+    """Return what all patients but those in `rows` teach."""
+    train = np.setdiff1d(np.arange(len(y)), rows)
+    return learn(values[train], y[train], columns, settings, place)
+
+
 def held_out(values: Floats, y: Ints, columns: tuple[str, ...], settings: Settings, repeat: int, fold: int, rows: Ints) -> HeldOut:
     """Return the scores of the patients in `rows`, by what all other patients teach."""
-    train = np.setdiff1d(np.arange(len(y)), rows)
-    learned = learn(values[train], y[train], columns, settings, (repeat, fold))
+    learned = learned_without(rows, values, y, columns, settings, (repeat, fold))
     prepared = learned.models.prepare.transform(values[rows])
     scores = {name: probability(model, prepared) for name, model in learned.models.members.items()}
     weights = dict(learned.ensemble.weights)

@@ -62,6 +62,7 @@ class Fitted:
     patient_ids: tuple[str, ...]
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
+    values: Floats
     y: Ints
     settings: Settings
     oof: dict[str, Floats]
@@ -194,6 +195,7 @@ def _gather(design: Design, y: Ints, settings: Settings, results: list[HeldOut |
         patient_ids=design.patient_ids,
         columns=design.columns,
         kinds=design.kinds,
+        values=design.values,
         y=y,
         settings=settings,
         oof=oof,
