@@ -114,43 +114,10 @@ class Store:
         """
         if self.as_of is not None:
             raise StageError(f"the store is open as of {self.as_of}: the past cannot be written; leave --as-of out")
-        with self._lock():
-            draft = self.root / f".catalog-{os.getpid()}.draft"
-            try:
-                shutil.copyfile(self.catalog, draft)
-                con = duckdb.connect(str(draft))
-                try:
-                    con.execute("BEGIN")
-                    yield con
-                    con.execute("COMMIT")
-                    con.execute("CHECKPOINT")
-                finally:
-                    con.close()
-                sync(draft)
-                os.replace(draft, self.catalog)
-                sync(self.root)
-            except OSError as error:
-                raise StageError(f"{self.root}: nothing was published: {error.strerror or error}") from error
-            except duckdb.Error as error:
-                raise StageError(f"{self.root}: nothing was published: {str(error).splitlines()[0]}") from error
-            finally:
-                draft.unlink(missing_ok=True)
-                draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
+        with _locked(self.root):
+            with _drafting(self.root) as con:
+                yield con
             self.write_open_sql()
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        with (self.root / ".lock").open("w") as handle:
-            until = time.monotonic() + LOCK_WAIT_SECONDS
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise StoreBusyError(f"{self.root}: another process has been writing for two minutes; try again") from None
-                    time.sleep(0.02)
-            yield
 
     def write_open_sql(self) -> None:
         """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in the store's folder."""
@@ -192,6 +159,54 @@ class Store:
         os.replace(draft, target)
         sync(folder)
         return target.relative_to(self.root).as_posix(), sha256
+
+
+@contextmanager
+def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Copy the catalog, yield one transaction on the copy, and put the copy in the catalog's place."""
+    draft = root / f".catalog-{os.getpid()}.draft"
+    try:
+        shutil.copyfile(root / CATALOG_FILE, draft)
+        con = duckdb.connect(str(draft))
+        try:
+            con.execute("BEGIN")
+            yield con
+            con.execute("COMMIT")
+            con.execute("CHECKPOINT")
+        finally:
+            con.close()
+        sync(draft)
+        os.replace(draft, root / CATALOG_FILE)
+        sync(root)
+    except OSError as error:
+        raise StageError(f"{root}: nothing was published: {error.strerror or error}") from error
+    except duckdb.Error as error:
+        raise StageError(f"{root}: nothing was published: {str(error).splitlines()[0]}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+        draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Hold the store's write lock."""
+    with (root / ".lock").open("w") as handle:
+        until = time.monotonic() + LOCK_WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise StoreBusyError(f"{root}: another process has been writing for two minutes; try again") from None
+                time.sleep(0.02)
+        yield
+
+
+def publish_catalog(root: Path, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    """Change the catalog of a store of any version, whole or not at all; for migrations only."""
+    with _locked(root), _drafting(root) as con:
+        change(con)
 
 
 def create(root: Path, seed: Callable[[duckdb.DuckDBPyConnection], None]) -> Store:

@@ -1,0 +1,41 @@
+"""What every command shares: where the store is, whether to speak JSON, and as of which run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from her2ladder.schema.store import Store
+
+
+@dataclass(frozen=True)
+class Globals:
+    """The global options of one call."""
+
+    store: Path | None
+    as_json: bool
+    as_of: str | None
+
+
+def globals_of(context: typer.Context) -> Globals:
+    """Return the global options that the call was given."""
+    found = context.find_root().obj
+    return found if isinstance(found, Globals) else Globals(None, False, None)
+
+
+def open_store(context: typer.Context) -> Store:
+    """Return the store that --store or LADDER_STORE names.
+
+    raises   InputError where neither is given; MissingError where there is no store
+    """
+    from her2ladder.errors import InputError
+    from her2ladder.schema.store import Store
+
+    given = globals_of(context)
+    if given.store is None:
+        raise InputError("no store named: put `--store DIR` before the command, or set LADDER_STORE")
+    return Store(given.store, as_of=given.as_of)

@@ -1,0 +1,58 @@
+"""The command `ladder`: global options, the list of commands, and what becomes of an error.
+
+Commands live in their own files; nothing heavy is imported before a command needs it, so that `ladder --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from her2ladder.cli import analyse, features, ingest, inspect, model, store, synthetic
+from her2ladder.cli.context import Globals
+from her2ladder.errors import LadderError
+
+app = typer.Typer(
+    name="ladder",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
+)
+for part in (store, ingest, features, model, analyse, inspect, synthetic):
+    part.register(app)
+
+
+@app.callback()
+def globals_(
+    context: typer.Context,
+    store: Annotated[Path | None, typer.Option("--store", envvar="LADDER_STORE", help="The store's folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array of rows on stdout.")] = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", metavar="RUN", help="Read the store as it was after this run.")] = None,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    """Global options stand before the command."""
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(version_of("her2ladder"))
+        raise typer.Exit
+    context.obj = Globals(store, as_json, as_of)
+
+
+def main() -> None:
+    """Run the command; an error raised on purpose becomes one line on stderr and exit code 1, any other keeps its traceback."""
+    try:
+        app()
+    except LadderError as error:
+        sys.stderr.write(f"ladder: {error}\n")
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,72 @@
+"""How the command speaks: data on stdout (rich table in a terminal, plain text in a pipe, JSON when asked), talk on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """One line of talk, on stderr."""
+    talk.print(message, markup=False)
+
+
+def rows_as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return rows as one JSON array; what JSON cannot hold (NaN, infinity) is null."""
+    return json.dumps([{key: _plain(value) for key, value in row.items()} for row in rows], ensure_ascii=False, default=str)
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", columns: Sequence[str] | None = None) -> None:
+    """Print rows: JSON array of objects when asked, else a table of `columns` (all where None)."""
+    if as_json:
+        sys.stdout.write(rows_as_json(rows) + "\n")
+        return
+    names = list(columns or (rows[0].keys() if rows else ()))
+    table(names, [[row.get(name) for name in names] for row in rows], title=title)
+
+
+def table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
+    """Print a table; in a terminal it is drawn, in a pipe no cell is ever cut."""
+    from rich.table import Table
+    from rich.text import Text
+
+    numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(names))]
+    if not sys.stdout.isatty():
+        text = [list(map(str, names)), *([_text(value) for value in row] for row in rows)]
+        widths = [max(len(line[i]) for line in text) for i in range(len(names))]
+        for line in text:
+            sys.stdout.write("  ".join(_align(v, w, n) for v, w, n in zip(line, widths, numeric, strict=True)).rstrip() + "\n")
+        return
+    drawn = Table(title=title or None, title_justify="left", header_style="bold")
+    for name, is_number in zip(names, numeric, strict=True):
+        drawn.add_column(Text(str(name)), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(_text(value)) for value in row))
+    Console().print(drawn)
+
+
+def _align(value: str, width: int, numeric: bool) -> str:
+    return value.rjust(width) if numeric else value.ljust(width)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}" if math.isfinite(value) else ""
+    return str(value)
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,122 @@
+"""`ladder check`: files against the manifest, and every rule of queries/checks; what can be mended is, when asked.
+
+A check is a query that selects the rows that break a rule: it holds where it returns none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from her2ladder.errors import LadderError
+from her2ladder.queries.catalog import catalogue
+from her2ladder.queries.run import run
+from her2ladder.schema.store import OPEN_FILE, Store, sha256_of
+from her2ladder.schema.tables import LAKE, MANIFEST
+
+
+@dataclass
+class Problem:
+    """One thing that is wrong, where, and whether it has been mended."""
+
+    rule: str
+    where: str
+    found: str
+    is_mended: bool = False
+    can_mend: bool = False
+
+    def row(self) -> dict[str, str]:
+        state = "mended" if self.is_mended else "ladder check --mend" if self.can_mend else "open"
+        return {"rule": self.rule, "where": self.where, "found": self.found, "state": state}
+
+
+def check(store: Store, *, mend: bool = False, fast: bool = False) -> list[Problem]:
+    """Return what is wrong with a store.
+
+    mend     sweep what no manifest names, rewrite open.sql, withdraw damaged files (their cells must be ingested again)
+    fast     compare sizes only, do not read every byte
+    """
+    with store.reading() as con:
+        manifest = con.sql("SELECT * FROM manifest_current ORDER BY path").to_arrow_table().to_pylist()
+        named = {path for (path,) in con.sql("SELECT path FROM ladder.base.manifest").fetchall()}
+    damaged = [(row, Problem("file", row["path"], fault, can_mend=True)) for row in manifest if (fault := _fault(store.root, row, fast))]
+    if mend and damaged:
+        _withdraw(store, [row for row, _ in damaged])
+        for _, problem in damaged:
+            problem.is_mended = True
+    problems = [problem for _, problem in damaged]
+    problems += _orphans(store, named, mend) + _open_sql(store, mend)
+    if not damaged or mend:  # rules are read through the files: damaged ones would stop them
+        problems += _rules(store)
+    return problems
+
+
+def _fault(root: Path, row: dict[str, Any], fast: bool) -> str:
+    """Return what is wrong with one file of the manifest, or nothing."""
+    path = root / row["path"]
+    if not path.is_file():
+        return "the file is missing"
+    if path.stat().st_size != row["n_bytes"]:
+        return f"wanted {row['n_bytes']:,} bytes, found {path.stat().st_size:,}"
+    if not fast and sha256_of(path) != row["sha256"]:
+        return "its bytes are not those that were written (sha256 differs)"
+    try:
+        n_rows = pq.read_metadata(path).num_rows
+    except (OSError, ValueError) as error:
+        return f"not readable as Parquet: {error}"
+    return "" if n_rows == row["n_rows"] else f"wanted {row['n_rows']:,} rows, found {n_rows:,}"
+
+
+def _withdraw(store: Store, rows: list[dict[str, Any]]) -> None:
+    with run(store, "check", {"mend": True}) as this:
+        this.append(MANIFEST, [{**row, "state": "withdrawn", "run": ""} for row in rows])
+
+
+def _orphans(store: Store, named: set[str], mend: bool) -> list[Problem]:
+    """Files that no manifest row names: what a killed process left. Drafts of a living one are left alone while it holds the lock."""
+    found = []
+    for path in _lake_files(store.root):
+        place = path.relative_to(store.root).as_posix()
+        if place in named:
+            continue
+        problem = Problem("orphan", place, f"{path.stat().st_size:,} bytes that no manifest row names", can_mend=True)
+        if mend:
+            path.unlink()
+            problem.is_mended = True
+        found.append(problem)
+    return found
+
+
+def _lake_files(root: Path) -> Iterator[Path]:
+    yield from sorted(root.glob(".*.draft*"))
+    for kind in LAKE:
+        yield from sorted(path for path in (root / kind).rglob("*") if path.is_file())
+
+
+def _open_sql(store: Store, mend: bool) -> list[Problem]:
+    path = store.root / OPEN_FILE
+    if path.is_file() and path.read_text() == store.open_sql_text():
+        return []
+    if mend:
+        store.write_open_sql()
+    return [Problem("open.sql", OPEN_FILE, "does not say what the catalog says", is_mended=mend, can_mend=True)]
+
+
+def _rules(store: Store) -> list[Problem]:
+    problems = []
+    with store.reading() as con:
+        for name, query in catalogue().items():
+            if not name.startswith("checks/"):
+                continue
+            try:
+                rows = con.sql(query.sql).to_arrow_table().to_pylist()
+            except Exception as error:  # a damaged file can fail in many ways: the check reports it as what it is
+                if isinstance(error, LadderError):
+                    raise
+                rows = [{"where": "store", "found": f"the check could not be run: {str(error).splitlines()[0]}"}]
+            problems += [Problem(name, str(row["where"]), str(row["found"])) for row in rows]
+    return problems

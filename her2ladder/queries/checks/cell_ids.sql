@@ -1,0 +1,9 @@
+-- Slides whose cell ids are not 0 to n - 1, each once.
+--
+-- where  slide and stain
+-- found  how many cells, how many distinct ids, smallest and largest
+SELECT concat(slide_id, ' ', stain) AS "where",
+  concat(count(*), ' cells, ', count(DISTINCT cell_id), ' ids from ', min(cell_id), ' to ', max(cell_id)) AS found
+FROM cell GROUP BY slide_id, stain
+HAVING count(DISTINCT cell_id) <> count(*) OR min(cell_id) < 0
+ORDER BY ALL

@@ -1,0 +1,93 @@
+"""Ask the store in SQL: the parent's side of the sandbox. Returns Arrow batches; the child is killed when its time is over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from her2ladder.errors import SandboxError
+from her2ladder.schema.store import Store
+
+MEMORY_BYTES = 4 << 30
+
+
+@contextmanager
+def ask(
+    store: Store,
+    sql: str,
+    *,
+    parameters: Mapping[str, object] | None = None,
+    timeout_seconds: float = 300.0,
+    memory_bytes: int = MEMORY_BYTES,
+) -> Iterator[pa.RecordBatchReader]:
+    """Yield the answer to one SELECT as a stream of record batches.
+
+    parameters       values of `$name` in the query
+    timeout_seconds  wall seconds until the child is killed
+    memory_bytes     what the query may use
+    raises           SandboxError: refused, failed, or stopped; the message is one line
+    """
+    order = {
+        "store": str(store.root),
+        "as_of": store.as_of,
+        "sql": sql,
+        "parameters": dict(parameters or {}),
+        "memory_bytes": memory_bytes,
+        "cpu_seconds": max(1, int(timeout_seconds * (os.cpu_count() or 1)) + 1),
+    }
+    read_end, write_end = os.pipe()
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-m", "her2ladder.queries.sandbox.child", str(write_end)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        pass_fds=(write_end,),
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent"},
+    )
+    os.close(write_end)
+    timer = threading.Timer(timeout_seconds, child.kill)
+    timer.start()
+    said: list[bytes] = []
+    listener = threading.Thread(target=lambda: said.append(child.stderr.read() if child.stderr else b""))
+    listener.start()
+    try:
+        with os.fdopen(read_end, "rb") as stream:
+            try:
+                if child.stdin:
+                    child.stdin.write(json.dumps(order).encode())
+                    child.stdin.close()
+                yield pa.ipc.open_stream(stream)
+            except (pa.ArrowInvalid, BrokenPipeError) as error:  # the stream ends early when the child refuses or dies
+                raise _refusal(child, listener, said, timeout_seconds) from error
+        if child.wait() != 0:
+            raise _refusal(child, listener, said, timeout_seconds)
+    finally:
+        timer.cancel()
+        child.kill()
+        child.wait()
+        listener.join()
+
+
+def _refusal(child: subprocess.Popen[Any], listener: threading.Thread, said: list[bytes], timeout_seconds: float) -> SandboxError:
+    code = child.wait()
+    listener.join()
+    words = (said[0].decode("utf-8", "replace") if said else "").strip()
+    if code in (-signal.SIGKILL, -signal.SIGXCPU):
+        return SandboxError(f"stopped: the query ran longer than {timeout_seconds:g} s (--timeout gives it more)")
+    if code < 0 or not words:
+        return SandboxError(
+            f"the query's process died ({signal.Signals(-code).name if code < 0 else code}): it asked for more than it may have"
+        )
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    if lines[0].startswith("Traceback"):
+        return SandboxError(f"the query failed: {lines[-1][:400]}")
+    return SandboxError(" ".join(lines)[:600])

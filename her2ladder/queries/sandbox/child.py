@@ -1,0 +1,115 @@
+"""The sandboxed process: opens the store read-only, shuts every door, runs one SELECT, streams Arrow to the parent.
+
+Started as `python -m her2ladder.queries.sandbox.child FD`; reads its order as JSON from stdin, writes an Arrow IPC stream to FD.
+Standard output is not used: DuckDB functions can print there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from her2ladder.errors import LadderError
+from her2ladder.queries.sandbox.landlock import restrict_to_reading
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import LAKE
+
+GIB = 1 << 30
+DOORS = (
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET python_enable_replacements = false",
+    "SET temp_directory = ''",
+    "SET enable_external_access = false",  # must come before disabled_filesystems, which would refuse it
+    "SET disabled_filesystems = 'LocalFileSystem'",
+    "SET lock_configuration = true",
+)
+
+
+def main() -> None:
+    """Carry out one order; a refusal goes to stderr as one line and exit code 3."""
+    order = json.load(sys.stdin)
+    out = os.fdopen(int(sys.argv[1]), "wb")
+    try:
+        _limit(order)
+        _answer(order, out)
+    except (LadderError, duckdb.Error, pa.ArrowException, MemoryError) as error:
+        sys.stderr.write((str(error) or "out of memory").strip() + "\n")
+        sys.stderr.flush()
+        os._exit(3)
+    out.close()
+
+
+def _limit(order: dict[str, Any]) -> None:
+    """Bound memory and CPU, write nothing to any file, and let the kernel hold us to it."""
+    resource.setrlimit(
+        resource.RLIMIT_AS, (order["memory_bytes"] + 6 * GIB,) * 2
+    )  # address space: libraries and thread stacks reserve more than they use
+    resource.setrlimit(resource.RLIMIT_CPU, (order["cpu_seconds"],) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libraries = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(Path(__file__).parents[3])}
+    system = ("/usr/lib", "/lib", "/lib64", "/usr/share/zoneinfo", "/proc", "/sys/fs/cgroup", "/dev/null", "/dev/urandom")
+    restrict_to_reading([Path(order["store"]), *map(Path, libraries), *map(Path, system)])
+
+
+def _answer(order: dict[str, Any], out: Any) -> None:
+    store = Store(Path(order["store"]), as_of=order["as_of"])
+    with store.reading(lake=arrow_lake) as con:
+        con.execute(f"SET memory_limit = '{order['memory_bytes']}B'")
+        for door in DOORS:
+            con.execute(door)
+        for statement in _one_select(con, order["sql"]):
+            result = con.execute(statement, order["parameters"] or None)
+        reader = result.to_arrow_reader(100_000)
+        with pa.ipc.new_stream(out, reader.schema) as stream:
+            for batch in reader:
+                stream.write_batch(batch)
+
+
+def _one_select(con: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
+    """Return the statements to run: one SELECT, before it only the temporary enums that DuckDB itself makes for a PIVOT.
+
+    raises   LadderError for anything else
+    """
+    statements = con.extract_statements(sql)
+    helpers, last = statements[:-1], statements[-1:]
+    made_for_pivot = all(s.type == duckdb.StatementType.CREATE and s.query == "" for s in helpers)  # a user's own has a text
+    if not last or last[0].type != duckdb.StatementType.SELECT or not made_for_pivot:
+        kinds = ", ".join(str(s.type).removeprefix("StatementType.") for s in statements) or "nothing"
+        raise LadderError(f"wanted one SELECT (or WITH, FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT), found {kinds}")
+    return list(statements)
+
+
+def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, ds.Dataset]:
+    """Return the lake files of one kind as an Arrow dataset that knows each file's slide and stain, so that others are skipped."""
+    schema = pq.read_schema(store.root / paths[0])
+    plain = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema])
+    format_ = ds.ParquetFileFormat()
+    fragments = []
+    for path in paths:
+        stain, slide_id = _from_folders(path)
+        known = (ds.field("stain") == stain) & (ds.field("slide_id") == slide_id)
+        fragments.append(format_.make_fragment(str(store.root / path), partition_expression=known))
+    return {f"lake_{LAKE[kind].name}": ds.FileSystemDataset(fragments, plain, format_)}
+
+
+def _from_folders(path: str) -> tuple[str, str]:
+    from urllib.parse import unquote
+
+    stain, slide = path.split("/")[1:3]
+    return unquote(stain.removeprefix("stain=")), unquote(slide.removeprefix("slide_id="))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""From an older schema version to today's: statements per step, run on a copy of the catalog, the old one kept beside it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+
+from her2ladder.errors import InputError, MissingError
+from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
+from her2ladder.schema.tables import SCHEMA_VERSION
+
+STEPS: Mapping[int, Sequence[str]] = {}
+"""version -> statements (over schema base) that lead from it to the next; version 1 is the first there was."""
+
+
+def migrate(root: Path, steps: Mapping[int, Sequence[str]] = STEPS, target: int = SCHEMA_VERSION) -> str:
+    """Bring the store at `root` up to `target`; return a line that says what was done.
+
+    raises   MissingError where there is no store; InputError where no step leads on, or the store is newer
+    """
+    catalog = root / CATALOG_FILE
+    if not catalog.is_file():
+        raise MissingError(f"{root}: no store here (no {CATALOG_FILE})")
+    found = _version(catalog)
+    if found == target:
+        return f"{root}: schema version {found} is today's; nothing to do"
+    missing = [step for step in range(found, target) if step not in steps]
+    if found > target or missing:
+        raise InputError(f"{root}: no way from schema version {found} to {target} in this her2ladder: install a newer one")
+    kept = root / f"catalog-version-{found}.duckdb"
+    shutil.copyfile(catalog, kept)
+
+    def change(con: duckdb.DuckDBPyConnection) -> None:
+        for step in range(found, target):
+            for statement in steps[step]:
+                con.execute(statement)
+            now = datetime.now(UTC).replace(tzinfo=None)
+            con.execute("INSERT INTO base.store_info VALUES (?, ?, ?, ?)", [step + 1, now, version("her2ladder"), FIRST_RUN])
+
+    publish_catalog(root, change)
+    if target == SCHEMA_VERSION:
+        Store(root).write_open_sql()
+    return f"{root}: schema version {found} -> {target}; the old catalog is kept as {kept.name}"
+
+
+def _version(catalog: Path) -> int:
+    con = duckdb.connect()
+    try:
+        con.execute(f"ATTACH '{str(catalog).replace(chr(39), chr(39) * 2)}' AS ladder (READ_ONLY)")
+        return int(con.sql("SELECT max(schema_version) FROM ladder.base.store_info").fetchall()[0][0])
+    finally:
+        con.close()
