@@ -42,14 +42,13 @@ def check(store: Store, *, mend: bool = False, fast: bool = False) -> list[Probl
     """
     with store.reading() as con:
         manifest = con.sql("SELECT * FROM manifest_current ORDER BY path").to_arrow_table().to_pylist()
-        named = {path for (path,) in con.sql("SELECT path FROM ladder.base.manifest").fetchall()}
     damaged = [(row, Problem("file", row["path"], fault, can_mend=True)) for row in manifest if (fault := _fault(store.root, row, fast))]
     if mend and damaged:
         _withdraw(store, [row for row, _ in damaged])
         for _, problem in damaged:
             problem.is_mended = True
     problems = [problem for _, problem in damaged]
-    problems += _orphans(store, named, mend) + _open_sql(store, mend)
+    problems += _orphans(store, mend) + _open_sql(store, mend)
     if not damaged or mend:  # rules are read through the files: damaged ones would stop them
         problems += _rules(store)
     return problems
@@ -76,18 +75,20 @@ def _withdraw(store: Store, rows: list[dict[str, Any]]) -> None:
         this.append(MANIFEST, [{**row, "state": "withdrawn", "run": ""} for row in rows])
 
 
-def _orphans(store: Store, named: set[str], mend: bool) -> list[Problem]:
-    """Files that no manifest row names: what a killed process left. Drafts of a living one are left alone while it holds the lock."""
+def _orphans(store: Store, mend: bool) -> list[Problem]:
+    """Files that no manifest row names: what a killed process left. Swept only while no command is writing."""
     found = []
-    for path in _lake_files(store.root):
-        place = path.relative_to(store.root).as_posix()
-        if place in named:
-            continue
-        problem = Problem("orphan", place, f"{path.stat().st_size:,} bytes that no manifest row names", can_mend=True)
-        if mend:
-            path.unlink()
-            problem.is_mended = True
-        found.append(problem)
+    with store.sweeping() as is_quiet, store.reading() as con:
+        named = {path for (path,) in con.sql("SELECT path FROM ladder.base.manifest").fetchall()}
+        for path in _lake_files(store.root) if is_quiet else ():
+            place = path.relative_to(store.root).as_posix()
+            if place in named:
+                continue
+            problem = Problem("orphan", place, f"{path.stat().st_size:,} bytes that no manifest row names", can_mend=True)
+            if mend:
+                path.unlink()
+                problem.is_mended = True
+            found.append(problem)
     return found
 
 

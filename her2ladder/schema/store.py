@@ -146,6 +146,25 @@ class Store:
         """Return the lake folder of one slide and stain; ids are escaped, so that none can leave the store."""
         return self.root / kind / f"stain={quote(stain, safe='')}" / f"slide_id={quote(slide_id, safe='')}"
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the store against sweeping while lake files are written that no manifest row names yet; many may hold it."""
+        with (self.root / ".work").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def sweeping(self) -> Iterator[bool]:
+        """Yield whether nothing is being written, and keep it so."""
+        with (self.root / ".work").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                with _locked(self.root):
+                    yield True
+
     def publish_file(self, draft: Path, kind: str, slide_id: str, stain: str) -> tuple[str, str]:
         """Move a finished Parquet file into the lake under its content's name; return (path in the store, sha256).
 

@@ -1,0 +1,122 @@
+"""The same work on many slides: in this process, in worker processes, or on a dask cluster; results in the order of the tasks.
+
+A task that fails, or kills its worker, is given back as its error: it never stops the others.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from her2ladder.errors import InputError, LadderError, StageError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+# Slides published at a time: what a kill can cost, and a number that does not depend on how many workers there are.
+BATCH = 16
+
+
+def fan_out(
+    tasks: Sequence[Task], work: Callable[[Task], Result], *, workers: int = 1, scheduler: str | None = None
+) -> Iterator[tuple[Task, Result | LadderError]]:
+    """Yield each task with its result, or with the error that it raised on purpose, in the order of `tasks`.
+
+    workers    processes; 1 works in this one
+    scheduler  address of a dask scheduler (`tcp://…`) to work on instead
+    raises     InputError where dask is not installed or does not answer
+    """
+    if scheduler is not None:
+        yield from _on_cluster(tasks, work, scheduler)
+    elif workers <= 1 or len(tasks) <= 1:
+        for task in tasks:
+            yield task, _tried(work, task)
+    else:
+        yield from _in_processes(tasks, work, min(workers, len(tasks)))
+
+
+def batches(items: Iterator[Result], size: int = BATCH) -> Iterator[list[Result]]:
+    """Yield lists of `size` items, the last one shorter."""
+    batch: list[Result] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _tried(work: Callable[[Task], Result], task: Task) -> Result | LadderError:
+    try:
+        return work(task)
+    except LadderError as error:
+        return error
+    except OSError as error:
+        return StageError(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+
+
+def _in_processes(tasks: Sequence[Task], work: Callable[[Task], Result], workers: int) -> Iterator[tuple[Task, Result | LadderError]]:
+    """Keep a few tasks ahead in a pool of fresh processes (not forks: DuckDB and Arrow have threads)."""
+    done = 0
+    while done < len(tasks):
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+            ahead: list[Future[Result | LadderError]] = []
+            try:
+                while done < len(tasks):
+                    while len(ahead) < 2 * workers and done + len(ahead) < len(tasks):
+                        ahead.append(pool.submit(_tried, work, tasks[done + len(ahead)]))
+                    result = ahead[0].result()
+                    ahead.pop(0)
+                    yield tasks[done], result
+                    done += 1
+            except BrokenProcessPool:
+                for future in ahead:
+                    future.cancel()
+        if done < len(tasks):  # a worker died: which task killed it is found by running the next ones alone
+            for task in tasks[done : done + 2 * workers]:
+                yield task, _alone(work, task)
+                done += 1
+
+
+def _alone(work: Callable[[Task], Result], task: Task) -> Result | LadderError:
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_one_thread) as pool:
+            return pool.submit(_tried, work, task).result()
+    except BrokenProcessPool:
+        return StageError(f"{task}: its worker process died (killed, or out of memory)")
+
+
+def _one_thread() -> None:
+    """A worker is one of several: libraries below it must not start threads for every core."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+
+
+def _on_cluster(tasks: Sequence[Task], work: Callable[[Task], Result], scheduler: str) -> Iterator[tuple[Task, Result | LadderError]]:
+    """Work on a dask cluster; a killed worker's tasks are run again by the others."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--scheduler needs dask: pip install 'her2ladder[cluster]'") from None
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"--scheduler {scheduler}: does not answer: {error}") from error
+    try:
+        futures = [client.submit(_tried, work, task, pure=False, retries=2) for task in tasks]
+        for task, future in zip(tasks, futures, strict=True):
+            try:
+                yield task, future.result()
+            except Exception as error:  # dask wraps a worker's death in its own exceptions
+                yield task, StageError(f"{task}: failed on the cluster: {error}")
+    finally:
+        client.close()
