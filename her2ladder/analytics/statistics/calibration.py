@@ -163,7 +163,7 @@ def _logistic(design: Floats, outcome: NDArray[np.int64], offset: Floats) -> tup
         while (reached := log_likelihood(coefficient + step)) < current - 1e-12 * abs(current):
             step /= 2
         coefficient, current = coefficient + step, reached
-        if np.abs(step).max() < 1e-11 * max(1.0, float(np.abs(coefficient).max())):
+        if np.abs(step).max() < 1e-9 * max(1.0, float(np.abs(coefficient).max())):
             return coefficient, np.sqrt(np.diag(np.linalg.inv(information)))
     return None
 
