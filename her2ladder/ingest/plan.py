@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from her2ladder.errors import InputError
 from her2ladder.ingest.tables import check_id, read_table
 from her2ladder.schema.store import sha256_of
@@ -143,7 +141,7 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
         stain=row.get("stain") or told.stain,
         label_map=row.get("label_map") or told.label_map,
         format=row.get("format") or told.format,
-        columns=parse_columns(row["columns"].replace(";", ",")) if row.get("columns") else told.columns,
+        columns=parse_columns((row["columns"] or "").replace(";", ",")) if row.get("columns") else told.columns,
         width_px=_whole(row.get("width_px"), where, "width_px") or told.width_px,
         height_px=_whole(row.get("height_px"), where, "height_px") or told.height_px,
     )
@@ -224,10 +222,9 @@ def _one_each(sources: list[Source]) -> list[Source]:
             )
     slides = {(s.slide_id, s.stain): s.patient_id for s in first.values()}
     for source in sources:
-        if slides[(source.slide_id, source.stain)] != source.patient_id:
-            raise InputError(
-                f"slide {source.slide_id}, stain {source.stain}: two patients, {slides[(source.slide_id, source.stain)]} and {source.patient_id}"
-            )
+        other_patient = slides[(source.slide_id, source.stain)]
+        if other_patient != source.patient_id:
+            raise InputError(f"slide {source.slide_id}, stain {source.stain}: two patients, {other_patient} and {source.patient_id}")
     return list(first.values())
 
 
@@ -257,12 +254,3 @@ def _stem(path: Path) -> str:
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return path.stem
-
-
-def as_frame(sources: Sequence[Source]) -> pl.DataFrame:
-    """Return the plan as a table, for --dry-run."""
-    rows = [
-        {"path": str(s.path), "slide_id": s.slide_id, "patient_id": s.patient_id, "stain": s.stain, "label_map": s.label_map}
-        for s in sources
-    ]
-    return pl.DataFrame(rows)

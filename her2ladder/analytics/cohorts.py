@@ -1,0 +1,173 @@
+"""Which patients an analysis speaks of, their score and band, and how its numbers become rows of analysis_result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from her2ladder.analytics.statistics.bands import tertile_cuts
+from her2ladder.analytics.statistics.estimate import Estimate
+from her2ladder.analytics.statistics.threshold import youden_cut
+from her2ladder.errors import InputError
+from her2ladder.queries.run import Run, run
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import MODEL_BAND
+from her2ladder.schema.vocabulary import ROLES
+
+CUT_RULE = (
+    "tertiles of the construction patients' scores (quantile type 7, unrounded); threshold: Youden, ties to sensitivity, then the lower cut"
+)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The cohorts (names or roles, pooled) and the setting that an analysis was asked for; empty means all."""
+
+    cohorts: tuple[str, ...] = ()
+    setting: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What analysis_result.cohort says: the names asked for."""
+        return ",".join(self.cohorts) or "all"
+
+
+def selection(text: str | None, setting: str | None, store: Store) -> Selection:
+    """Return the selection that `--cohort A,B` and `--setting` mean.
+
+    raises   InputError for a name that is neither a cohort of the store nor a role that one of them has
+    """
+    with store.reading() as con:
+        found = con.sql("SELECT cohort, cohort_role FROM cohort ORDER BY cohort").fetchall()
+    known = {name for name, _ in found} | {role for _, role in found if role}
+    if text is None or not text.strip():
+        names: tuple[str, ...] = ()
+    elif text.strip() in known:
+        names = (text.strip(),)  # a cohort whose own name has a comma in it
+    else:
+        names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        there = ", ".join(sorted(name for name, _ in found)) or "no cohort yet (ladder ingest clinical)"
+        raise InputError(f"--cohort: no cohort or role called {unknown[0]!r}; there is {there}; roles: {', '.join(ROLES)}")
+    if setting is not None and setting not in ("neoadjuvant", "adjuvant"):
+        raise InputError(f"--setting: wanted neoadjuvant or adjuvant, found {setting!r}")
+    return Selection(names, setting)
+
+
+def patients(this: Run, chosen: Selection, score_name: str | None = None) -> pd.DataFrame:
+    """Return the patients of a selection, one row each, sorted by patient_id.
+
+    With `score_name` the columns score, band and kind are added (NaN / None where a patient has none). Outcomes are float columns
+    residual (1 = residual disease), os_event, dfs_event with NaN for missing; extra covariates keep their names.
+    raises   MissingError-like InputError where there is no such score
+    """
+    frame = this.fetch("cohort/patients", cohorts=list(chosen.cohorts), setting=chosen.setting).to_pandas()
+    for name in ("is_pcr", "os_event", "dfs_event"):
+        frame[name] = frame[name].astype("object").map(lambda v: np.nan if v is None or v != v else float(v)).astype(float)
+    frame["residual"] = 1.0 - frame["is_pcr"]
+    if score_name is not None:
+        check_score(this, score_name)
+        scores = this.fetch("cohort/scores", score_name=score_name).to_pandas()
+        frame = frame.merge(scores, on="patient_id", how="left", validate="one_to_one")
+        frame["score"] = frame["score"].astype(float)
+    return frame
+
+
+def check_score(this: Run, score_name: str) -> None:
+    """Raise InputError where the store has no score of this name."""
+    names = [name for (name,) in this.con.sql("SELECT DISTINCT score_name FROM score_current ORDER BY 1").fetchall()]
+    if score_name not in names:
+        there = f"there is {', '.join(names)}" if names else "train one (ladder train) or bring one (ladder ingest scores)"
+        raise InputError(f"no score called {score_name!r}; {there}")
+
+
+def freeze_bands(store: Store, score_name: str) -> dict[str, Any]:
+    """Return the frozen cuts and threshold of a score, learning and freezing them first where that has not been done.
+
+    Every analysis by band or threshold calls this before it reads: the cuts are those of the first use, whatever came in later.
+    raises   InputError where no construction patient has the score, or the tertiles coincide
+    source   statistics.md, Bands and regimens
+    """
+    with store.reading() as con:
+        held = con.execute("SELECT * FROM score_band WHERE score_name = ? AND is_frozen", [score_name]).to_arrow_table().to_pylist()
+    if held:
+        return dict(held[0])
+    with run(store, "freeze bands", {"score": score_name}) as this:
+        check_score(this, score_name)
+        frame = this.fetch("cohort/construction_scores", score_name=score_name).to_pandas()
+        if frame.empty:
+            raise InputError(
+                f"score {score_name}: bands are cut on construction patients, and none has this score (cohort_role = construction)"
+            )
+        row = band_row(score_name, frame)
+        this.append(MODEL_BAND, [row])
+    return {**row, "run": this.id, "is_frozen": True}
+
+
+def band_row(score_name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    """Return the row of model_band for construction patients (columns cohort, score, residual)."""
+    cuts = tertile_cuts(frame["score"].to_numpy(float))
+    known = frame[frame["residual"].notna()]
+    both = known["residual"].nunique() == 2
+    threshold = youden_cut(known["residual"].to_numpy(int), known["score"].to_numpy(float)).cut if both else None
+    return {
+        "score_name": score_name,
+        "low_max": cuts.q1,
+        "medium_max": cuts.q2,
+        "threshold": threshold,
+        "rule": CUT_RULE,
+        "n": cuts.n,
+        "cohort": ",".join(sorted(set(frame["cohort"]))),
+    }
+
+
+def result_row(
+    analysis: str,
+    chosen: Selection,
+    metric: str,
+    estimate: Estimate,
+    *,
+    subgroup: str = "all",
+    term: str = "",
+    family: str = "",
+    p_adjusted: float | None = None,
+    score_name: str | None = None,
+    note: str = "",
+) -> dict[str, Any]:
+    """Return one row of analysis_result; NaN becomes NULL."""
+    notes = "; ".join(part for part in (estimate.note, note) if part)
+    row = {
+        "analysis": analysis,
+        "cohort": chosen.label,
+        "subgroup": subgroup,
+        "term": term,
+        "metric": metric,
+        "value": estimate.value,
+        "lo": estimate.lo,
+        "hi": estimate.hi,
+        "p": estimate.p,
+        "p_adjusted": p_adjusted,
+        "n": estimate.n,
+        "events": estimate.events,
+        "test": estimate.test,
+        "family": family,
+        "note": notes or None,
+        "score_name": score_name,
+    }
+    return {key: _null(value) for key, value in row.items()}
+
+
+def with_run(rows: Sequence[Mapping[str, Any]], run_id: str) -> list[dict[str, Any]]:
+    """Return the rows as they stand in the store: each names its run."""
+    return [{**row, "run": run_id} for row in rows]
+
+
+def _null(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and value != value else value

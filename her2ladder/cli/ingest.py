@@ -1,0 +1,148 @@
+"""ladder ingest cells · clinical · scores · features: everything that enters the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from her2ladder.cli.context import globals_of, open_store
+from her2ladder.cli.output import say, show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    group = typer.Typer(no_args_is_help=True, help="Bring cells, clinical tables, scores and feature tables into the store.")
+    for command in (cells, clinical, scores, features):
+        group.command()(command)
+    app.add_typer(group, name="ingest")
+
+
+def cells(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files of cells, or manifests (CSV with a column path).")],
+    stain: Annotated[str | None, typer.Option("--stain", help="HE, HER2, or a name of a vocabulary.")] = None,
+    slide_id: Annotated[str | None, typer.Option("--slide-id", help="Default: the file's name.")] = None,
+    patient: Annotated[str | None, typer.Option("--patient", help="Default: the TCGA patient in the slide's name, else the slide.")] = None,
+    mpp: Annotated[str | None, typer.Option("--mpp", help="Micrometres per pixel of the file's own coordinates: 0.25, or x,y.")] = None,
+    slide_mpp: Annotated[float | None, typer.Option("--slide-mpp", help="Micrometres per pixel of the slide's level 0.")] = None,
+    label_map: Annotated[str | None, typer.Option("--label-map", help="Preset or TOML file; default: the labels are the classes.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="auto, or the name of a format.")] = "auto",
+    columns: Annotated[str | None, typer.Option("--columns", help="Point tables: x_px=X,y_px=Y,cell_class=type")] = None,
+    width_px: Annotated[int | None, typer.Option("--width-px", help="Width of the slide; cells outside are left out.")] = None,
+    height_px: Annotated[int | None, typer.Option("--height-px", help="Height of the slide.")] = None,
+    max_bad_share: Annotated[float, typer.Option("--max-bad-share", help="A slide with more bad cells than this is refused.")] = 0.01,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
+) -> None:
+    """Read segmented cells into the store; what is there already is not read again.
+
+    Example: `ladder ingest cells slides/*.json --stain HE --mpp 0.25 --label-map nucls`
+    """
+    import os
+
+    from her2ladder.cli.progress import Progress
+    from her2ladder.ingest.cells import ingest_cells
+    from her2ladder.ingest.plan import Defaults, parse_columns
+
+    told = Defaults(
+        slide_id=slide_id,
+        patient_id=patient,
+        stain=stain,
+        mpp=mpp,
+        slide_mpp=slide_mpp,
+        label_map=label_map,
+        format=format_,
+        columns=parse_columns(columns) if columns else None,
+        width_px=width_px,
+        height_px=height_px,
+    )
+    store = open_store(context)
+    with Progress("slides", "cells") as progress:
+        done = ingest_cells(
+            store, paths, told, workers=workers or os.cpu_count() or 1, max_bad_share=max_bad_share, dry_run=dry_run, progress=progress
+        )
+    show(
+        [row.row() for row in done],
+        as_json=globals_of(context).as_json,
+        columns=("slide_id", "stain", "patient_id", "state", "n_cells", "n_quarantined", "reason"),
+    )
+    counts = {state: sum(1 for row in done if row.state == state) for state in ("read", "unchanged", "would read", "refused")}
+    say(", ".join(f"{n} slides {state}" for state, n in counts.items() if n) or "nothing to do")
+    if counts["refused"]:
+        raise typer.Exit(1)
+
+
+def clinical(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or XLSX; patient_id and cohort are required.")],
+    map_: Annotated[Path | None, typer.Option("--map", help="TOML column map: [columns] ours = 'theirs', [values.COLUMN], extra.")] = None,
+    supersede: Annotated[bool, typer.Option("--supersede", help="Let patients move to another cohort.")] = False,
+) -> None:
+    """Read a clinical table: checked whole, written whole or not at all.
+
+    Example: `ladder ingest clinical clinical.csv --map columns.toml`
+    """
+    from dataclasses import asdict
+
+    from her2ladder.ingest.clinical import ingest_clinical
+
+    done = ingest_clinical(open_store(context), file, map_, supersede=supersede)
+    if globals_of(context).as_json:
+        show([asdict(done)], as_json=True)
+    else:
+        show([{"cohort": cohort, "patients": n} for cohort, n in sorted(done.cohorts.items())], as_json=False)
+    for reason, n in sorted(done.excluded.items()):
+        say(f"left out of analyses: {n} ({reason})")
+    say(f"{done.n_patients} patients; {done.n_with_slides} of them have slides in the store")
+    if done.n_with_slides:
+        _list("patients without slides", done.without_slides)
+    _list("slides of patients that no clinical table names", done.slides_without_row)
+    for note in done.notes:
+        say(f"note: {note}")
+
+
+def scores(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Table with patient_id, score.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the score.")],
+    predicts: Annotated[str, typer.Option("--predicts", help="What a high score predicts: residual or pcr.")] = "residual",
+) -> None:
+    """Read scores that were made elsewhere.
+
+    Example: `ladder ingest scores scores.csv --name rival --predicts pcr`
+    """
+    from her2ladder.ingest.made_elsewhere import ingest_scores
+
+    _imported(context, ingest_scores(open_store(context), file, name, predicts))
+
+
+def features(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Table with patient_id and numeric columns.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the feature set.")],
+) -> None:
+    """Read a feature table that was made elsewhere.
+
+    Example: `ladder ingest features features.csv --name impress`
+    """
+    from her2ladder.ingest.made_elsewhere import ingest_features
+
+    _imported(context, ingest_features(open_store(context), file, name))
+
+
+def _imported(context: typer.Context, done: object) -> None:
+    from her2ladder.ingest.made_elsewhere import ImportSummary
+
+    assert isinstance(done, ImportSummary)
+    row = {key: value for key, value in done.__dict__.items() if key != "unknown"}
+    show([{**row, "unknown": done.unknown}] if globals_of(context).as_json else [row], as_json=globals_of(context).as_json)
+    say(f"{done.n_patients} patients; {done.n_known} of them are in a clinical table")
+    _list("patients that no clinical table names", done.unknown)
+
+
+def _list(what: str, ids: list[str]) -> None:
+    if ids:
+        more = f" … ({len(ids) - 10} more)" if len(ids) > 10 else ""
+        say(f"{what}: {len(ids)}: {', '.join(ids[:10])}{more}")

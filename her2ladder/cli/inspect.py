@@ -1,0 +1,191 @@
+"""ladder sql · query · export · map: looking at what the store holds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from her2ladder.cli.context import globals_of, open_store
+from her2ladder.cli.output import say, show, table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TERMINAL_ROWS = 500
+
+Format = Annotated[str | None, typer.Option("--format", help="table, csv, json, parquet or arrow; default: table, or json with --json.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds until the query is stopped.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(sql)
+    queries = typer.Typer(no_args_is_help=True, help="Named queries: the SQL behind every analysis.")
+    queries.command("list")(query_list)
+    queries.command("show")(query_show)
+    queries.command("run")(query_run)
+    app.add_typer(queries, name="query")
+    app.command()(export)
+    app.command("map")(map_)
+
+
+def sql(
+    context: typer.Context,
+    query: Annotated[str, typer.Argument(help="One SELECT (or WITH, FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT) over the views.")],
+    format_: Format = None,
+    output: Output = None,
+    timeout: Timeout = 300.0,
+) -> None:
+    """Ask the store in SQL, read-only, in a sandboxed process.
+
+    Example: `ladder sql "SELECT cell_class, count(*) n, avg(area_um2) FROM cell GROUP BY ALL ORDER BY n DESC"`
+    """
+    _answer(context, query, {}, format_, output, timeout)
+
+
+def query_list(context: typer.Context) -> None:
+    """List the named queries and what each answers.
+
+    Example: `ladder query list`
+    """
+    from her2ladder.queries.catalog import catalogue
+
+    rows = [{"query": q.name, "question": q.question, "parameters": ", ".join(q.parameters)} for q in catalogue().values()]
+    show(rows, as_json=globals_of(context).as_json)
+
+
+def query_show(name: Annotated[str, typer.Argument(help="Name, as `ladder query list` gives it.")]) -> None:
+    """Print the SQL of one named query.
+
+    Example: `ladder query show cells/near`
+    """
+    from her2ladder.queries.catalog import query
+
+    typer.echo(query(name).sql.rstrip())
+
+
+def query_run(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name, as `ladder query list` gives it.")],
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; once for each.")] = None,
+    format_: Format = None,
+    output: Output = None,
+    timeout: Timeout = 300.0,
+) -> None:
+    """Run one named query.
+
+    Example: `ladder query run cells/near -p stain=HE -p of_class=Lymph -p near_class=Neutro -p radius_um=30`
+    """
+    from her2ladder.errors import InputError
+    from her2ladder.queries.catalog import query
+
+    asked = query(name)
+    given = {}
+    for text in param or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--param: wanted NAME=VALUE, found {text!r}")
+        given[key] = _value(value)
+    if set(given) != set(asked.parameters):
+        raise InputError(f"query {name} takes {', '.join(asked.parameters) or 'no parameters'}; found {', '.join(given) or 'none'}")
+    _answer(context, asked.sql, given, format_, output, timeout)
+
+
+def export(
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help="cells")] = "cells",
+    slide_id: Annotated[str | None, typer.Option("--slide-id", help="Slide to export; all where left out (csv and parquet only).")] = None,
+    stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
+    format_: Annotated[str, typer.Option("--format", help="geojson, geoparquet, csv or parquet.")] = "geojson",
+    output: Output = None,
+) -> None:
+    """Write cells with their outlines for QuPath (geojson), GeoPandas and QGIS (geoparquet), or as a table.
+
+    Example: `ladder export cells --slide-id SYN-0001-HE --format geojson -o cells.geojson`
+    """
+    from her2ladder.analytics.export import export_cells
+    from her2ladder.errors import InputError
+
+    if what != "cells":
+        raise InputError(f"export: wanted cells, found {what!r}; other tables: ladder sql 'SELECT * FROM …' --format csv")
+    n = export_cells(open_store(context), slide_id, stain, format_, output)
+    say(f"{n:,} cells written{f' to {output}' if output else ''}")
+
+
+def map_(
+    context: typer.Context,
+    slide_id: Annotated[str, typer.Argument(metavar="SLIDE", help="Slide to draw.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="map.png or map.html")],
+    stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
+) -> None:
+    """Draw the cells of a slide by class: a picture (.png), or one self-contained page to zoom in (.html).
+
+    Example: `ladder map SYN-0001-HE -o map.html`
+    """
+    from her2ladder.analytics.maps import draw_map
+
+    n = draw_map(open_store(context), slide_id, stain, output)
+    say(f"{n:,} cells drawn to {output}")
+
+
+def _answer(context: typer.Context, query: str, given: dict[str, object], format_: str | None, output: Path | None, timeout: float) -> None:
+    from her2ladder.errors import InputError
+    from her2ladder.queries import formats
+    from her2ladder.queries.sandbox.ask import ask
+
+    chosen = format_ or ("json" if globals_of(context).as_json else "table")
+    if chosen not in formats.FORMATS:
+        raise InputError(f"--format: wanted one of {', '.join(formats.FORMATS)}, found {chosen!r}")
+    with ask(open_store(context), query, parameters=given, timeout_seconds=timeout) as reader:
+        if chosen == "table" and output is None:
+            _print_table(reader)
+        elif output is None:
+            formats.write(reader, chosen, sys.stdout.buffer)
+        else:
+            _to_file(reader, "csv" if chosen == "table" else chosen, output)
+
+
+def _print_table(reader: pa.RecordBatchReader) -> None:
+    from her2ladder.queries import formats
+
+    names, rows, is_cut = reader.schema.names, [], False
+    for row in formats.rows(reader):
+        if sys.stdout.isatty() and len(rows) == TERMINAL_ROWS:
+            is_cut = True
+            break
+        rows.append(list(row.values()))
+    table(names, rows)
+    if is_cut:
+        say(f"first {TERMINAL_ROWS} rows; --format csv -o FILE gives all")
+
+
+def _to_file(reader: pa.RecordBatchReader, format_: str, output: Path) -> None:
+    """Write beside the target first: a query that fails half-way leaves no file."""
+    import os
+
+    from her2ladder.errors import InputError
+    from her2ladder.queries import formats
+
+    draft = output.with_name(f".{output.name}.draft")
+    try:
+        with draft.open("wb") as out:
+            n = formats.write(reader, format_, out)
+        os.replace(draft, output)
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    say(f"{n:,} rows written to {output}")
+
+
+def _value(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

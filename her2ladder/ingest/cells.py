@@ -1,0 +1,250 @@
+"""The stage that reads segmented cells: many files, each checked and written on its own, published a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from her2ladder.errors import InputError, LadderError
+from her2ladder.ingest.cellfile import CellSource, WrittenCells, write_cells
+from her2ladder.ingest.plan import Defaults, Source, plan_sources
+from her2ladder.queries.fan_out import batches, fan_out
+from her2ladder.queries.init import dictionary_rows, vocabulary_rows
+from her2ladder.queries.run import run, to_json
+from her2ladder.schema.labels import LabelMap, load_label_map
+from her2ladder.schema.store import Store, sha256_of
+from her2ladder.schema.tables import FEATURE_DICTIONARY, LABEL_MAP, MANIFEST, PATIENT, QUARANTINE, SCHEMA_VERSION, SLIDE, VOCABULARY
+
+Report = Callable[[int, int, int], None]
+QUARANTINE_ROWS_A_SLIDE = 1000  # more of one slide are counted, not listed
+
+
+@dataclass
+class Ingested:
+    """What became of one source."""
+
+    source: Source
+    state: str  # read, unchanged, would read, refused
+    n_cells: int = 0
+    n_quarantined: int = 0
+    reason: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        s = self.source
+        return {
+            "slide_id": s.slide_id,
+            "stain": s.stain,
+            "patient_id": s.patient_id,
+            "state": self.state,
+            "n_cells": self.n_cells,
+            "n_quarantined": self.n_quarantined,
+            "reason": self.reason,
+            "file": s.path.name,
+        }
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What a worker hands back: the file is in the lake, but no manifest row names it yet."""
+
+    written: WrittenCells
+    path: str
+    sha256: str
+
+
+def ingest_cells(
+    store: Store,
+    paths: Sequence[Path],
+    told: Defaults,
+    *,
+    workers: int = 1,
+    max_bad_share: float = 0.01,
+    dry_run: bool = False,
+    progress: Report = lambda done, total, units: None,
+) -> list[Ingested]:
+    """Read every source that the paths name; one that fails is quarantined with its reason and does not stop the others.
+
+    raises   InputError where the plan itself is wrong (nothing is written): see plan_sources
+    source   design 4
+    """
+    sources = plan_sources(paths, told)
+    maps = {(s.label_map, s.stain): load_label_map(s.label_map, s.stain) for s in sources}
+    _check_known(store, sources, maps)
+    known = _known(store)
+    pending, result = [], {}
+    for source in sources:
+        if source.fault:
+            pending.append(source)
+            continue
+        source = replace(source, sha256=sha256_of(source.path))
+        if _how_read(source, maps[source.label_map, source.stain]) == known.get((source.slide_id, source.stain)):
+            result[source.slide_id, source.stain] = Ingested(source, "unchanged")
+        else:
+            pending.append(source)
+    if dry_run:
+        for source in pending:
+            result[source.slide_id, source.stain] = Ingested(source, "refused" if source.fault else "would read", reason=source.fault)
+    else:
+        for one in _read(store, pending, maps, workers, max_bad_share, progress):
+            result[one.source.slide_id, one.source.stain] = one
+    return [result[source.slide_id, source.stain] for source in sources]
+
+
+def _read(
+    store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], workers: int, max_bad_share: float, progress: Report
+) -> Iterator[Ingested]:
+    """Read, and publish a batch of slides at a time."""
+    work = partial(_read_one, store.root, maps, max_bad_share)
+    done = n_cells = 0
+    with store.working():
+        for batch in batches(fan_out(sources, work, workers=workers)):
+            with run(
+                store, "ingest cells", {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
+            ) as this:
+                for source, outcome in batch:
+                    this.inputs[source.path.name] = source.sha256
+                    this.append(QUARANTINE, _quarantine_rows(source, outcome))
+                    if isinstance(outcome, _Done):
+                        label_map = maps[source.label_map, source.stain]
+                        for table, rows in _key_rows(source, label_map):
+                            this.insert_new(table, rows)
+                        this.append(MANIFEST, [_manifest_row(source, label_map, outcome)])
+                        this.n_lake_rows += outcome.written.n_rows
+            for source, outcome in batch:
+                one = _ingested(source, outcome)
+                done, n_cells = done + 1, n_cells + one.n_cells
+                progress(done, len(sources), n_cells)
+                yield one
+
+
+def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: float, source: Source) -> _Done:
+    """A worker's part: one source to one Parquet file in the lake."""
+    if source.fault:
+        raise InputError(source.fault)
+    store = Store(root)
+    folder = store.folder("cells", source.slide_id, source.stain)
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = CellSource(
+        slide_id=source.slide_id,
+        patient_id=source.patient_id,
+        stain=source.stain,
+        mpp_x=source.mpp_x,
+        mpp_y=source.mpp_y,
+        label_map=maps[source.label_map, source.stain],
+        format=source.format,
+        columns=dict(source.columns),
+        width_px=source.width_px,
+        height_px=source.height_px,
+        max_bad_share=max_bad_share,
+    )
+    written = write_cells(source.path, folder, spec)
+    path, sha256 = store.publish_file(written.path, "cells", source.slide_id, source.stain)
+    return _Done(written, path, sha256)
+
+
+def _how_read(source: Source, label_map: LabelMap) -> str:
+    """Everything that decides what the cells file says: the same text means that there is nothing to read."""
+    return to_json(
+        {
+            "source_sha256": source.sha256,
+            "label_map_sha256": label_map.sha256,
+            "patient_id": source.patient_id,
+            "mpp": [source.mpp_x, source.mpp_y],
+            "slide_mpp": source.slide_mpp,
+            "size_px": [source.width_px, source.height_px],
+            "format": source.format,
+            "columns": dict(source.columns),
+        }
+    )
+
+
+def _known(store: Store) -> dict[tuple[str, str], str]:
+    """Slide and stain -> how its current cells were read."""
+    with store.reading() as con:
+        rows = con.sql("SELECT slide_id, stain, parameters FROM manifest_current WHERE kind = 'cells'").fetchall()
+    return {(slide_id, stain): parameters for slide_id, stain, parameters in rows}
+
+
+def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap]) -> None:
+    """A slide keeps its patient; a stain keeps its vocabulary.
+
+    raises   InputError
+    """
+    with store.reading() as con:
+        patients = {
+            (slide, stain): patient
+            for slide, stain, patient in con.sql("SELECT slide_id, stain, patient_id FROM ladder.base.slide").fetchall()
+        }
+        words: dict[str, list[str]] = {}
+        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
+            words.setdefault(stain, []).append(word)
+    for source in sources:
+        was = patients.get((source.slide_id, source.stain), source.patient_id)
+        if was != source.patient_id:
+            raise InputError(
+                f"slide {source.slide_id}, stain {source.stain}: belongs to patient {was} in the store, found {source.patient_id}"
+            )
+    for (name, stain), label_map in maps.items():
+        if list(label_map.classes) != words.get(stain, list(label_map.classes)):
+            raise InputError(
+                f"label map {name}: stain {stain} has the classes {', '.join(words[stain])} in the store, found {', '.join(label_map.classes)}"
+            )
+
+
+def _key_rows(source: Source, label_map: LabelMap) -> list[tuple[Any, list[dict[str, Any]]]]:
+    version = {"label_map": label_map.name, "label_map_sha256": label_map.sha256, "stain": label_map.stain}
+    return [
+        (PATIENT, [{"patient_id": source.patient_id}]),
+        (SLIDE, [{"slide_id": source.slide_id, "stain": source.stain, "patient_id": source.patient_id}]),
+        (LABEL_MAP, [{**version, "label": label, "cell_class": word} for label, word in label_map.labels.items()]),
+        (VOCABULARY, vocabulary_rows(source.stain, tuple(label_map.classes))),
+        (FEATURE_DICTIONARY, dictionary_rows(source.stain, tuple(label_map.classes))),
+    ]
+
+
+def _manifest_row(source: Source, label_map: LabelMap, done: _Done) -> dict[str, Any]:
+    written = done.written
+    return {
+        "kind": "cells",
+        "slide_id": source.slide_id,
+        "stain": source.stain,
+        "state": "current",
+        "path": done.path,
+        "sha256": done.sha256,
+        "n_rows": written.n_rows,
+        "n_bytes": written.n_bytes,
+        "schema_version": SCHEMA_VERSION,
+        "cells_sha256": done.sha256,
+        "parameters": _how_read(source, label_map),
+        "source_name": source.path.name,
+        "source_sha256": source.sha256,
+        "source_format": written.source_format,
+        "label_map": label_map.name,
+        "label_map_sha256": label_map.sha256,
+        "patient_id": source.patient_id,
+        "mpp_x": written.mpp_x,
+        "mpp_y": written.mpp_y,
+        "slide_mpp": source.slide_mpp,
+        "n_quarantined": len(written.quarantined),
+    }
+
+
+def _quarantine_rows(source: Source, outcome: _Done | LadderError) -> list[dict[str, Any]]:
+    where = {"source_name": source.path.name, "slide_id": source.slide_id, "stain": source.stain}
+    if isinstance(outcome, LadderError):
+        return [{**where, "what": "slide", "reason": str(outcome)[:2000]}]
+    listed = outcome.written.quarantined[:QUARANTINE_ROWS_A_SLIDE]
+    rows = [{**where, "what": "cell", "record": record, "reason": reason} for record, reason in listed]
+    more = len(outcome.written.quarantined) - len(listed)
+    return [*rows, {**where, "what": "cell", "reason": f"{more} further cells, not listed"}] if more else rows
+
+
+def _ingested(source: Source, outcome: _Done | LadderError) -> Ingested:
+    if isinstance(outcome, LadderError):
+        return Ingested(source, "refused", reason=str(outcome))
+    written = outcome.written
+    return Ingested(source, "read", written.n_rows, len(written.quarantined), counts=dict(written.counts))
