@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import networkx as nx
 import numpy as np
 import pyarrow.parquet as pq
@@ -13,9 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from her2ladder.analytics.spatial.sql_engine import QUERIES
+from her2ladder.queries.catalog import query
+
 HE = ("Tumor", "Stroma", "Neutro", "Lymph", "Macro")
 UM_PER_PX = 0.25  # scmtop_2000.parquet: 40x
-Row = tuple[int, float, float]  # cell_id -> n_subgraph, degrees, (min, mean)
 NaivePair = dict[int, tuple[int, int, float, float]]
 
 
@@ -61,3 +64,15 @@ def scmtop(reference: Path) -> dict[str, NDArray[np.float64]]:
     columns["cls"] = np.array([HE.index(name) for name in table["cell_class"].to_pylist()])
     columns["x_um"], columns["y_um"] = columns["x_px"] * UM_PER_PX, columns["y_px"] * UM_PER_PX
     return columns
+
+
+@pytest.fixture(scope="session")
+def queries() -> dict[str, str]:
+    return {name: query(name).sql for name in QUERIES}
+
+
+@pytest.fixture(scope="session")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database with two threads, so that an order left open would show."""
+    with duckdb.connect(config={"threads": 2}) as connection:
+        yield connection
