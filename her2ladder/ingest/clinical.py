@@ -139,7 +139,7 @@ def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
         longest = max((row[name] for row in rows if row[name] is not None), default=0.0)
         if longest > LONGEST_LIKELY_MONTHS:
             notes.append(f"{name} goes up to {longest:g}: are these days? [scale] {name} = 0.0328549 turns days into months")
-    deaths = sum(1 for row in rows if row["os_event"] and row["dfs_event"] is False)
+    deaths = sum(1 for row in rows if row["os_event"] and row["dfs_event"] == 0)
     if deaths:
         notes.append(f"{deaths} patients have os_event 1 and dfs_event 0: a death is usually an event of disease-free survival")
     return notes
@@ -153,7 +153,7 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
         word = value.lower()
         if word not in _TRUE | _FALSE:
             raise ValueError(f"wanted 0 or 1, found {value!r}")
-        return (word in _TRUE) != (name in told.inverted)
+        return int((word in _TRUE) != (name in told.inverted))
     if name in _RANGES:
         try:
             number = float(value) * told.scale.get(name, 1.0)

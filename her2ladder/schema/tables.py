@@ -9,7 +9,7 @@ from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
 
 SCHEMA_VERSION = 1
 
-TEXT, BOOL, I32, I64 = pa.string(), pa.bool_(), pa.int32(), pa.int64()
+TEXT, I8, I32, I64 = pa.string(), pa.int8(), pa.int32(), pa.int64()
 F32, F64 = pa.float32(), pa.float64()
 TIME = pa.timestamp("us")
 WORD = pa.dictionary(pa.int16(), pa.string())  # few distinct values: dictionary-encoded in Arrow and Parquet
@@ -169,11 +169,11 @@ CLINICAL_COLUMNS = (
     Column("hr_status", TEXT, "hormone receptor status", check=_one_of("hr_status", HR_STATUS)),
     Column("her2_ihc", TEXT, "HER2 immunohistochemistry: 0, 1+, 2+, 3+"),
     Column("tils_percent", F64, "stromal tumour-infiltrating lymphocytes, percent", check="tils_percent BETWEEN 0 AND 100"),
-    Column("is_pcr", BOOL, "pathological complete response reached"),
+    Column("is_pcr", I8, "pathological complete response reached: 1, not reached: 0", check="is_pcr IN (0, 1)"),
     Column("os_months", F64, "overall survival time, months", check="os_months >= 0"),
-    Column("os_event", BOOL, "died"),
+    Column("os_event", I8, "1 died, 0 censored", check="os_event IN (0, 1)"),
     Column("dfs_months", F64, "disease-free survival time, months", check="dfs_months >= 0"),
-    Column("dfs_event", BOOL, "relapsed or died"),
+    Column("dfs_event", I8, "1 relapsed or died, 0 censored", check="dfs_event IN (0, 1)"),
     Column("excluded_reason", TEXT, "why the patient is left out of analyses; NULL = analysed"),
 )
 PATIENT_CLINICAL = Table(

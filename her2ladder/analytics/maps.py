@@ -1,0 +1,76 @@
+"""The cell map of one slide of the store, as a picture or a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from her2ladder.errors import InputError, MissingError
+from her2ladder.queries.catalog import query
+from her2ladder.schema.store import Store
+from her2ladder.schema.vocabulary import OTHER
+
+
+def draw_map(store: Store, slide_id: str, stain: str | None, output: Path) -> int:
+    """Draw the cells of a slide by class to a .png or .html; return how many there are.
+
+    raises   MissingError where there is no such slide; InputError where it has two stains and none is named, or for another ending
+    """
+    from her2ladder.analytics.cellmap.page import write_html
+    from her2ladder.analytics.cellmap.picture import write_png
+
+    if output.suffix.lower() not in (".png", ".html"):
+        raise InputError(f"{output}: wanted a name that ends in .png or .html")
+    cells = slide_cells(store, slide_id, stain)
+    title = f"{slide_id} ({cells['stain']})"
+    writer = write_png if output.suffix.lower() == ".png" else write_html
+    writer(
+        output,
+        cells["x_um"],
+        cells["y_um"],
+        cells["cls"],
+        cells["classes"],
+        title=title,
+        stain=cells["stain"],
+        provenance=cells["provenance"],
+        is_synthetic=cells["is_synthetic"],
+    )
+    return len(cells["x_um"])
+
+
+def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any]:
+    """Return centroids (n,), class numbers (n,) and class names (Other last) of one slide, and where they come from."""
+    with store.reading() as con:
+        found = con.execute("SELECT stain, sha256, run, patient_id FROM slide WHERE slide_id = ? ORDER BY stain", [slide_id]).fetchall()
+        stain, sha256, run_id, patient = _chosen(found, slide_id, stain)
+        words = [w for (w,) in con.execute("SELECT cell_class FROM vocabulary WHERE stain = ? ORDER BY position", [stain]).fetchall()]
+        table = con.execute(query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain}).to_arrow_table()
+        cohort = con.execute("SELECT cohort FROM patient WHERE patient_id = ?", [patient]).fetchall()
+    classes = [*words, OTHER]
+    cls = _numbers(table.column("cell_class").to_pylist(), classes)
+    return {
+        "x_um": table.column("x_um").to_numpy(),
+        "y_um": table.column("y_um").to_numpy(),
+        "cls": cls,
+        "classes": classes,
+        "stain": stain,
+        "provenance": f"cells {sha256[:12]}, run {run_id}",
+        "is_synthetic": any("synthetic" in str(name).lower() for (name,) in cohort) or patient.startswith("SYN-"),
+    }
+
+
+def _chosen(found: list[tuple[str, str, str, str]], slide_id: str, stain: str | None) -> tuple[str, str, str, str]:
+    if not found:
+        raise MissingError(f'no slide called {slide_id!r} in the store; `ladder sql "SELECT slide_id, stain FROM slide"` lists them')
+    fitting = [row for row in found if stain in (None, row[0])]
+    if len(fitting) != 1:
+        raise InputError(f"slide {slide_id}: has the stains {', '.join(row[0] for row in found)}: name one with --stain")
+    return fitting[0]
+
+
+def _numbers(words: list[str], classes: list[str]) -> NDArray[np.int64]:
+    places = {word: place for place, word in enumerate(classes)}
+    return np.array([places[word] for word in words], dtype=np.int64)

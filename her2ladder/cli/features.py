@@ -1,0 +1,58 @@
+"""ladder features: sc-MTOP over every slide."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from her2ladder.cli.context import globals_of, open_store
+from her2ladder.cli.output import say, show
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(features)
+
+
+def features(
+    context: typer.Context,
+    engine: Annotated[
+        str, typer.Option("--engine", help="kernel (compiled) or sql (the readable definition); the same values.")
+    ] = "kernel",
+    radius_um: Annotated[float, typer.Option("--radius-um", help="Longest edge, exclusive, micrometres.")] = 25.0,
+    k: Annotated[int, typer.Option("--k", help="Nearest cells of one class that a cell lists.")] = 5,
+    slide_id: Annotated[list[str] | None, typer.Option("--slide-id", help="Only this slide; once for each.")] = None,
+    centralities: Annotated[bool, typer.Option("--centralities", help="Also coreness, closeness, betweenness … of each cell.")] = False,
+    morphology: Annotated[bool, typer.Option("--morphology", help="Also the shape of each cell's outline.")] = False,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Compute again what is there.")] = False,
+) -> None:
+    """Compute sc-MTOP features of every slide that lacks them.
+
+    Example: `ladder features`
+    """
+    import os
+
+    from her2ladder.analytics.features import Settings, compute_features, summary
+    from her2ladder.cli.progress import Progress
+
+    settings = Settings(radius_um, k, engine, centralities, morphology)
+    with Progress("slides", "cells") as progress:
+        outcomes = compute_features(
+            open_store(context),
+            settings,
+            slides=tuple(slide_id or ()),
+            force=force,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            progress=progress,
+        )
+    show(
+        list(summary(outcomes)), as_json=globals_of(context).as_json, columns=("slide_id", "stain", "state", "n_cells", "n_rows", "reason")
+    )
+    counts = {state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "refused")}
+    say(", ".join(f"{n} slides {state}" for state, n in counts.items() if n) or "no slides in the store: ladder ingest cells …")
+    if counts["refused"]:
+        raise typer.Exit(1)
