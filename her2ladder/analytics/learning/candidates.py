@@ -22,8 +22,9 @@ from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
 KEPT = (10, 15, 20)
-TREES_IN_SEARCH = 30
-TREES_IN_MODEL = 200
+TREES = 200
+"""Trees of a final forest. The search judges its draws by a tenth of them; the chosen draw is scored again with half of them before the
+vote, so that few trees do not count against it (chosen)."""
 
 Params = dict[str, Any]
 Random = np.random.Generator
@@ -38,6 +39,7 @@ class Candidate:
     default  parameters of draw 0
     draw     parameters from a random generator
     build    (parameters, seed, trees, n_rows) to an unfitted estimator with predict_proba
+    forest   whether `trees` matters to it
     """
 
     label: str
@@ -45,6 +47,7 @@ class Candidate:
     default: Params
     draw: Callable[[Random], Params]
     build: Callable[[Params, int, int, int], Any]
+    forest: bool = False
 
 
 def draws(candidate: Candidate, budget: int, seed: int) -> list[Params]:
@@ -117,7 +120,7 @@ CANDIDATES: Mapping[str, Candidate] = {
         "Elastic-net logistic",
         True,
         {"C": 0.1, "l1_ratio": 0.5},
-        lambda r: {"C": _log(r, 0.005, 5.0), "l1_ratio": float(r.uniform(0.0, 1.0))},
+        lambda r: {"C": _log(r, 0.02, 5.0), "l1_ratio": float(r.uniform(0.0, 1.0))},
         _elastic_net,
     ),
     "svm": Candidate(
@@ -127,8 +130,8 @@ CANDIDATES: Mapping[str, Candidate] = {
         lambda r: {"C": _log(r, 0.05, 20.0), "gamma": _log(r, 0.002, 0.1), "kernel": _one(r, "rbf", "rbf", "linear")},
         _svm,
     ),
-    "random_forest": Candidate("Random forest", False, _DEFAULT_FOREST, _draw_forest, _forest(RandomForestClassifier)),
-    "extra_trees": Candidate("Extra trees", False, _DEFAULT_FOREST, _draw_forest, _forest(ExtraTreesClassifier)),
+    "random_forest": Candidate("Random forest", False, _DEFAULT_FOREST, _draw_forest, _forest(RandomForestClassifier), forest=True),
+    "extra_trees": Candidate("Extra trees", False, _DEFAULT_FOREST, _draw_forest, _forest(ExtraTreesClassifier), forest=True),
     "gradient_boosting": Candidate(
         "Gradient boosting",
         False,

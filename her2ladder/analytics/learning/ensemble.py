@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from her2ladder.analytics.learning.pipeline import Prepare
 from her2ladder.analytics.learning.tuning import Tuned, log_loss
 
-VOTERS = 4
+VOTERS = 5
 """Most members of the vote ("best few"; chosen)."""
 ROUNDS = 20
 """Steps of the greedy choice of weights, so weights are multiples of 1/20 (chosen)."""

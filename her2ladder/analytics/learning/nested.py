@@ -6,6 +6,7 @@ patient cannot reach it. `outer_folds` cuts patients, `held_out` runs one outer 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from her2ladder.analytics.learning.candidates import CANDIDATES, TREES_IN_MODEL
+from her2ladder.analytics.learning.candidates import CANDIDATES, TREES
 from her2ladder.analytics.learning.cuts import Cuts, learn_cuts
 from her2ladder.analytics.learning.ensemble import Ensemble, choose, probability, vote
 from her2ladder.analytics.learning.seeds import seed_of
@@ -36,14 +37,16 @@ class Settings:
     repeats      times the outer folds are cut anew
     inner_folds  folds that tune and weigh
     candidates   names of CANDIDATES
+    trees        of a final forest
     """
 
     seed: int = 1
     budget: int = 40
     outer_folds: int = 5
-    repeats: int = 5
+    repeats: int = 3
     inner_folds: int = 5
     candidates: tuple[str, ...] = tuple(CANDIDATES)
+    trees: int = TREES
 
 
 @dataclass(frozen=True)
@@ -79,12 +82,12 @@ class HeldOut:
 def learn(values: Floats, y: Ints, columns: tuple[str, ...], settings: Settings, place: Sequence[int | str]) -> Learned:
     """Return everything that these training rows teach; `place` names them among the tasks and only seeds."""
     seed = settings.seed
-    tuned, tried = tune(values, y, settings.candidates, settings.budget, settings.inner_folds, (seed, *place))
+    tuned, tried = tune(values, y, settings.candidates, settings.budget, settings.inner_folds, settings.trees, (seed, *place))
     weights = choose(tuned, y)
     front = learn_front(values, y, seed_of(seed, *place, "front"))
     prepared = front.prepare.transform(values)
     models = {
-        t.candidate: fit_model(front, prepared, y, t.candidate, t.params, seed_of(seed, *place, t.candidate, "final"), TREES_IN_MODEL)
+        t.candidate: fit_model(front, prepared, y, t.candidate, t.params, seed_of(seed, *place, t.candidate, "final"), settings.trees)
         for t in tuned
     }
     inner = {t.candidate: t.inner for t in tuned}
@@ -119,9 +122,10 @@ def held_out(values: Floats, y: Ints, columns: tuple[str, ...], settings: Settin
 def outer_folds(y: Ints, settings: Settings) -> list[tuple[int, int, Ints]]:
     """Return (repeat, fold, held-out rows): each patient held out once a repeat; outer_folds 0: one patient a fold."""
     n = len(y)
+    fewest = int(min(y.sum(), n - y.sum()))
+    _check_inner(fewest, settings)
     if settings.outer_folds == 0:
         return [(0, i, np.array([i])) for i in range(n)]
-    fewest = int(min(y.sum(), n - y.sum()))
     if not 2 <= settings.outer_folds <= fewest:
         raise InputError(
             f"outer folds: wanted 2 to {fewest} (the rarer outcome's patients) or 0 for leave-one-out, got {settings.outer_folds}"
@@ -131,6 +135,17 @@ def outer_folds(y: Ints, settings: Settings) -> list[tuple[int, int, Ints]]:
         splitter = StratifiedKFold(settings.outer_folds, shuffle=True, random_state=seed_of(settings.seed, repeat, "outer folds"))
         made += [(repeat, fold, rows.astype(np.int64)) for fold, (_, rows) in enumerate(splitter.split(np.zeros((n, 1)), y))]
     return made
+
+
+def _check_inner(fewest: int, settings: Settings) -> None:
+    """Refuse folds so small that a fit inside them would miss an outcome (the SVM's calibration cuts its rows in three once more)."""
+    outer = fewest - (1 if settings.outer_folds == 0 else math.ceil(fewest / settings.outer_folds))
+    inner = outer - math.ceil(outer / settings.inner_folds)
+    if settings.inner_folds > outer or inner < 3:
+        raise InputError(
+            f"folds: wanted at least 3 patients of the rarer outcome in each inner training fold, found {max(inner, 0)} with"
+            f" {fewest} patients, {settings.outer_folds} outer and {settings.inner_folds} inner folds; change the numbers of folds"
+        )
 
 
 def _cuts(scores: Floats, y: Ints) -> Cuts | None:

@@ -18,7 +18,7 @@ SCREEN = 60
 HALVES = 50
 """Half-samples of the stability selection (Meinshausen and Buehlmann use 100; the order of the first 20 is stable at 50)."""
 TARGET = 15
-"""The L1 penalty is set so that about this many columns enter a fit on all training patients."""
+"""The L1 penalty is set so that about this many columns, but at most half of them, enter a fit on all training patients."""
 FEW = 10
 """Designs of this many columns or fewer are ranked but need no L1 fits: every column is kept."""
 
@@ -75,13 +75,14 @@ def _stability(columns: Floats, y: Ints, seed: int) -> Floats:
 
 
 def _penalty(scaled: Floats, y: Ints) -> float:
-    """Return the smallest C of a fixed grid at which L1 takes TARGET columns (or as many as it ever takes)."""
+    """Return the smallest C of a fixed grid at which L1 takes TARGET columns (or half of them); the grid's end where none does."""
+    wanted = min(TARGET, scaled.shape[1] // 2)
     strongest = np.abs(scaled.T @ (y - y.mean())).max()
-    grid = np.asarray(np.geomspace(1.0, 1000.0, 25) / max(strongest, 1e-12))
+    grid = np.asarray(np.geomspace(1.0, 100.0, 25) / max(strongest, 1e-12))
     low, high = 0, len(grid) - 1
     while low < high:
         middle = (low + high) // 2
-        if np.count_nonzero(_l1(scaled, y, grid[middle], 0)) >= TARGET:
+        if np.count_nonzero(_l1(scaled, y, grid[middle], 0)) >= wanted:
             high = middle
         else:
             low = middle + 1

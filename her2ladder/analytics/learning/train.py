@@ -143,6 +143,7 @@ def _check(settings: Settings, workers: int) -> None:
         ("budget", settings.budget, 1),
         ("repeats", settings.repeats, 1),
         ("inner folds", settings.inner_folds, 2),
+        ("trees", settings.trees, 1),
         ("workers", workers, 1),
     ):
         if value < least:

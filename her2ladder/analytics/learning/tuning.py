@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from her2ladder.analytics.learning.candidates import CANDIDATES, TREES_IN_SEARCH, Params, draws
+from her2ladder.analytics.learning.candidates import CANDIDATES, Params, draws
 from her2ladder.analytics.learning.pipeline import Keep, Prepare
 from her2ladder.analytics.learning.seeds import seed_of
 from her2ladder.analytics.learning.selection import Ranking, rank
@@ -96,12 +96,13 @@ def fit_model(front: Front, prepared: Floats, y: Ints, candidate: str, params: P
 
 
 def tune(
-    values: Floats, y: Ints, candidates: Sequence[str], budget: int, inner_folds: int, place: tuple[int | str, ...]
+    values: Floats, y: Ints, candidates: Sequence[str], budget: int, inner_folds: int, trees: int, place: tuple[int | str, ...]
 ) -> tuple[list[Tuned], list[Tried]]:
     """Return the chosen draw of each candidate and every draw that was tried.
 
     values, y   training rows only
     budget      draws per candidate, the first being the candidate's default
+    trees       of a final forest
     place       seed and place of this training set among the tasks: what every seed below derives from
     """
     seed, *at = place
@@ -110,7 +111,7 @@ def tune(
     tried: list[Tried] = []
     for candidate in candidates:
         tries = draws(CANDIDATES[candidate], budget, seed_of(int(seed), *at, candidate, "draws"))
-        best, rows = _halve(candidate, tries, inner, len(y), seed_of(int(seed), *at, candidate, "fit"))
+        best, rows = _halve(candidate, tries, inner, trees, seed_of(int(seed), *at, candidate, "fit"))
         tuned.append(best)
         tried.extend(rows)
     return tuned, tried
@@ -126,23 +127,27 @@ def _inner_folds(values: Floats, y: Ints, folds: int, seed: int, at: Sequence[in
     return made
 
 
-def _halve(candidate: str, tries: list[Params], inner: list[_Fold], n: int, seed: int) -> tuple[Tuned, list[Tried]]:
+def _halve(candidate: str, tries: list[Params], inner: list[_Fold], trees: int, seed: int) -> tuple[Tuned, list[Tried]]:
+    n = sum(len(fold.held_y) for fold in inner)
     scores: dict[int, list[Floats]] = {d: [] for d in range(len(tries))}
     alive = list(scores)
     for reached in _rungs(len(inner), n):
         for d in alive:
             for fold in inner[len(scores[d]) : reached]:
-                scores[d].append(_held_out(candidate, tries[d], fold, seed))
+                scores[d].append(_held_out(candidate, tries[d], fold, seed, max(1, trees // 10)))
         losses = {d: _mean_loss(scores[d], inner) for d in alive}
         alive = sorted(alive, key=lambda d: (losses[d], d))
         if reached < len(inner):
             alive = alive[: max(1, math.ceil(len(alive) * KEPT_SHARE))]
     best = alive[0]
     rows = [Tried(candidate, d, tries[d], len(s), _mean_loss(s, inner), _mean_auc(s, inner), chosen=d == best) for d, s in scores.items()]
+    held = scores[best]
+    if CANDIDATES[candidate].forest:
+        held = [_held_out(candidate, tries[best], fold, seed, max(1, trees // 2)) for fold in inner]
     together = np.empty(n)
-    for fold, held in zip(inner, scores[best], strict=True):
-        together[fold.held_rows] = held
-    return Tuned(candidate, tries[best], rows[best].log_loss, rows[best].auc, together), rows
+    for fold, of_fold in zip(inner, held, strict=True):
+        together[fold.held_rows] = of_fold
+    return Tuned(candidate, tries[best], _mean_loss(held, inner), _mean_auc(held, inner), together), rows
 
 
 def _rungs(folds: int, n: int) -> list[int]:
@@ -151,8 +156,8 @@ def _rungs(folds: int, n: int) -> list[int]:
     return sorted({first, min(folds, max(first, math.ceil(folds / 2))), folds})
 
 
-def _held_out(candidate: str, params: Params, fold: _Fold, seed: int) -> Floats:
-    model = fit_model(fold.front, fold.train, fold.train_y, candidate, params, seed, TREES_IN_SEARCH)
+def _held_out(candidate: str, params: Params, fold: _Fold, seed: int, trees: int) -> Floats:
+    model = fit_model(fold.front, fold.train, fold.train_y, candidate, params, seed, trees)
     return np.asarray(model.predict_proba(fold.held)[:, 1], dtype=np.float64)
 
 
@@ -177,8 +182,3 @@ def auc(scores: Floats, y: Ints) -> float:
     if ones == 0 or zeros == 0:
         return float("nan")
     return float((rankdata(scores)[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
-def by_name(tuned: Sequence[Tuned]) -> Mapping[str, Tuned]:
-    """Return the tuned candidates by name."""
-    return {t.candidate: t for t in tuned}
