@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,7 @@ def clinical_odds_ratios(regimen: str) -> dict[str, float]:
     Response depends on the true score alone, so these follow from how the variables go with it; evaluated on 200,000 drawn patients with
     their true probabilities as outcome (odds of the mean for two groups; maximum likelihood for TILs).
     """
-    rng = np.random.default_rng(_CROWD_SEED)
-    z, _, immune = patients.latents(_CROWD, 1.0, rng)
-    clinic = patients.clinic(z, immune, rng)
+    z, clinic = _crowd()
     residual = truth.residual_probability(truth.true_score(z), regimen)
 
     def two_groups(is_one: Any) -> float:
@@ -74,6 +73,14 @@ def clinical_odds_ratios(regimen: str) -> dict[str, float]:
         "her2_3+_vs_2+": two_groups(clinic["her2_ihc"] == "3+"),
         "tils_per_10_points": float(np.exp(_slope(np.asarray(clinic["tils_percent"], dtype=float) / 10, residual))),
     }
+
+
+@cache
+def _crowd() -> tuple[truth.Floats, dict[str, Any]]:
+    """Return the resistance and the clinical variables of the drawn patients: the same for every regimen."""
+    rng = np.random.default_rng(_CROWD_SEED)
+    z, _, immune = patients.latents(_CROWD, 1.0, rng)
+    return z, patients.clinic(z, immune, rng)
 
 
 def _slope(x: truth.Floats, probability: truth.Floats) -> float:

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 from scipy.special import erf, expit, softmax
 
 from her2ladder.analytics.simulate import patients, run
+from her2ladder.analytics.simulate.folder import new_folder
 from her2ladder.analytics.simulate.plan import Plan
-from her2ladder.errors import InputError
 from her2ladder.schema.dictionary import features as dictionary
 from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.vocabulary import CLASSES
 
 Floats = NDArray[np.float64]
 
+FEATURES = "features.csv"
 RADIUS_UM, NEIGHBOURS = 25.0, 5
 CELLS_PER_UM2 = {"HE": 5000e-6, "HER2": 4000e-6}
 # Pairs whose contact follows a latent: (stain, first, second) -> (latent, effect on the log of the density around the first class).
@@ -53,13 +54,17 @@ def simulate_features(out: Path, plan: Plan, seed: int) -> SimulatedFeatures:
     The patients are those of `simulate` with the same plan and seed.
     raises   InputError for a folder that holds something
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: wanted a new or empty folder for the simulated tables, found one that holds something; name another")
     everyone = patients.draw(plan, seed)
-    paths = run.write_tables(out, plan, seed, everyone)
-    path = out / "features.csv"
-    feature_table(everyone, seed).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
-    return SimulatedFeatures(path, *paths, plan.n_enrolled)
+    with new_folder(out) as folder:
+        run.write_tables(
+            folder,
+            plan,
+            seed,
+            everyone,
+            "features.csv      for `ladder ingest features features.csv --name simulated`; no cells behind it\n",
+        )
+        feature_table(everyone, seed).to_csv(folder / FEATURES, index=False, lineterminator="\n", float_format="%.6g")
+    return SimulatedFeatures(out / FEATURES, out / run.CLINICAL, out / run.SCORES, out / run.TRUTH_TABLE, out / run.TRUTH, plan.n_enrolled)
 
 
 def feature_table(everyone: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -27,14 +27,14 @@ def write_hovernet_json(
     x_um: Floats,
     y_um: Floats,
     names: NDArray[np.str_],
-    type_ids: Mapping[str, int],
+    type_ids: Mapping[str, int | str],
     seed: int | list[int],
     mpp_um: float = MPP_UM,
     mag: int = MAGNIFICATION,
 ) -> None:
     """Write cells with outlines in the layout of HoVer-Net's `wsi` mode.
 
-    x_um, y_um   (n,) centroids; names (n,) class names; type_ids: class name -> the segmenter's number for it
+    x_um, y_um   (n,) centroids; names (n,) class names; type_ids: class name -> the segmenter's number or name for it
     mpp_um       micrometres per pixel of the file's coordinates; mag is the magnification written at the top
     source       HoVer-Net, infer/wsi.py: {"mag": 40, "nuc": {"1": {"bbox": [[top, left], [bottom, right]], "centroid": [x, y],
                  "contour": [[x, y], …], "type_prob": p, "type": t}}}, with json.dump's spaces
@@ -66,7 +66,7 @@ def _records(
     x_px: Floats,
     y_px: Floats,
     names: NDArray[np.str_],
-    type_ids: Mapping[str, int],
+    type_ids: Mapping[str, int | str],
     mpp_um: float,
     rng: np.random.Generator,
 ) -> bytes:
@@ -78,7 +78,7 @@ def _records(
     boxes = np.stack([low, high + 1], axis=1).tolist()
     centroids = np.round(np.stack([x_px, y_px], axis=1), 2).tolist()
     kinds, of = np.unique(names, return_inverse=True)
-    types = np.array([type_ids[str(kind)] for kind in kinds], dtype=np.int64)[of].tolist()
+    types = np.array([type_ids[str(kind)] for kind in kinds], dtype=object)[of].tolist()
     certainties = np.round(rng.beta(12.0, 1.5, len(names)), 4).tolist()
     points, cuts = ring.points.tolist(), [0, *ring.ends.tolist()]
     cells = {
@@ -91,8 +91,8 @@ def _records(
         }
         for i in range(len(names))
     }
-    # No string here holds a comma or a colon, so json.dump's spaces can be put in afterwards.
-    return msgspec.json.encode(cells)[1:-1].replace(b",", b", ").replace(b":", b": ")
+    # No name here holds a comma or ends in a quote before a colon, so json.dump's spaces can be put in afterwards.
+    return msgspec.json.encode(cells)[1:-1].replace(b",", b", ").replace(b'":', b'": ')
 
 
 def write_points_parquet(path: Path, cells: Cells, seed: int | list[int]) -> None:

@@ -1,27 +1,21 @@
-"""The numbers that the synthetic segmenters give their classes, and the label maps that say so."""
+"""What the synthetic segmenters call their classes: labels of the store's own preset maps, so that a study needs no map of its own."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from her2ladder.schema.labels import load_label_map
+from her2ladder.schema.vocabulary import CLASSES
 
-# Not 0..4 in canonical order, on purpose: a reader that guesses from the number fails.
-TYPE_IDS: dict[str, dict[str, int]] = {
-    "HE": {"Tumor": 1, "Lymph": 2, "Stroma": 3, "Macro": 4, "Neutro": 5},
-    "HER2": {
-        "HER2null": 1,
-        "HER2weak_incomplete": 2,
-        "HER2weak_complete": 3,
-        "HER2strong_incomplete": 4,
-        "HER2strong_complete": 5,
-    },
-}
+# H&E as two HoVer-Net runs fused, HER2 as the membrane classifier writes it.
+PRESETS = {"HE": "hovernet-pannuke+monusac", "HER2": "her2-membrane"}
+STORE_WORDS = "store"  # preset for point tables, which speak the store's words
 
 
-def write_label_map(folder: Path, stain: str) -> str:
-    """Write the label map of a stain into the folder and return its file name: one map for JSON (numbers) and points (names)."""
-    ids = TYPE_IDS[stain]
-    lines = [f'name = "synthetic-{stain.lower()}"', f'stain = "{stain}"', "", "[labels]"]
-    lines += [f'"{number}" = "{name}"' for name, number in ids.items()] + [f'"{name}" = "{name}"' for name in ids]
-    path = folder / f"label_map_{stain.lower()}.toml"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return path.name
+def labels_of(preset: str, stain: str) -> dict[str, int | str]:
+    """Return for each class of the stain the first label that the preset maps to it; a whole number as a number.
+
+    raises   InputError where there is no such preset for the stain; KeyError where it never gives one of the classes
+    """
+    first: dict[str, int | str] = {}
+    for label, word in load_label_map(preset, stain).labels.items():
+        first.setdefault(word, int(label) if label.isdecimal() else label)
+    return {word: first[word] for word in CLASSES[stain]}

@@ -61,7 +61,7 @@ def clinic(z: Floats, immune: Floats, rng: np.random.Generator) -> dict[str, NDA
         "clinical_stage": np.array(["I", "II", "III"])[(stage_up > -2.3).astype(int) + (stage_up > 0.9).astype(int)],
         "hr_status": np.where(rng.random(n) < expit(0.25 + 1.2 * z), "positive", "negative"),
         "her2_ihc": np.where(rng.random(n) < expit(-2.5 + 1.6 * z), "2+", "3+"),
-        "tils_percent": np.clip(np.rint(np.exp(2.5 + 0.30 * immune + 0.75 * rng.standard_normal(n))), 1, 95),
+        "tils_percent": np.clip(np.rint((4.2 + 0.45 * immune + 1.1 * rng.standard_normal(n)).clip(1) ** 2), 1, 95),
     }
 
 

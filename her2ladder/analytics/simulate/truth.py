@@ -45,10 +45,10 @@ OUTCOMES = {
 
 # Hazard ratios against Low. Disease-free survival ends with the first of death and relapse, whose hazards share one Weibull shape, so both
 # endpoints are proportional exactly; the ratio of DFS follows from the two (`dfs_hazard_ratio`).
-DEATH_RATIO = {"Low": 1.0, "Medium": 1.8, "High": 4.0}
-RELAPSE_RATIO = {"Low": 1.0, "Medium": 1.5, "High": 2.6}
+DEATH_RATIO = {"Low": 1.0, "Medium": 2.5, "High": 6.0}
+RELAPSE_RATIO = {"Low": 1.0, "Medium": 1.4, "High": 2.0}
 WEIBULL_SHAPE = 1.3
-DEATH_BY_60_MONTHS, RELAPSE_BY_60_MONTHS = 0.022, 0.042  # cumulative hazards in band Low: few events, as in the paper
+DEATH_BY_60_MONTHS, RELAPSE_BY_60_MONTHS = 0.025, 0.040  # cumulative hazards in band Low: few events, as in the paper
 
 # How far the two tissue latents follow resistance (correlations with z).
 MOSAIC_CORRELATION, IMMUNE_CORRELATION = 0.88, -0.82
