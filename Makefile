@@ -1,0 +1,32 @@
+# `make demo` shows LADDER at work; `make test` checks everything. Both make the venv they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint docs bench clean
+
+demo: $(INSTALLED)
+	$(BIN)/ladder demo demo
+
+test: $(INSTALLED) lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check her2ladder
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(INSTALLED)
+	$(BIN)/python -m her2ladder.cli.reference docs
+
+$(INSTALLED): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --group dev
+	touch $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,98 @@
+"""Prints the CLI reference and the data dictionary from the code: `python -m her2ladder.cli.reference docs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from her2ladder.cli.main import app
+from her2ladder.queries.catalog import catalogue
+from her2ladder.schema.dictionary import features
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import CATALOG, LAKE
+from her2ladder.schema.vocabulary import CLASSES
+
+
+def cli_reference() -> str:
+    """Return docs/cli.md."""
+    command = typer.main.get_command(app)
+    lines = ["# The command `ladder`", "", "Printed from the code by `make docs`; CI compares.", ""]
+    lines += ["Global options stand before the command:", "", *_options(command), ""]
+    for name, sub in _commands(command, ""):
+        lines += [f"## ladder {name}", "", *_help(sub), "", *_arguments(sub), *_options(sub), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def data_dictionary() -> str:
+    """Return docs/data_dictionary.md: tables, views, features, named queries."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "Printed from the code by `make docs`; CI compares.",
+        "",
+        "## Tables of the lake (Parquet, one file per slide and stain)",
+    ]
+    for table in (*LAKE.values(), *CATALOG):
+        if table is CATALOG[0]:
+            lines += ["", "## Tables of the catalog (schema `base` of catalog.duckdb)"]
+        lines += ["", f"### {table.name}", f"A row is {table.row}." + (f" Key: {', '.join(table.key)}." if table.key else ""), ""]
+        lines += ["| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| {c.name} | {c.sql_type}{'' if c.required else ', may be NULL'} | {_cell(c.meaning)} |" for c in table.columns]
+    lines += ["", "## Features of a slide", "", "| stain | feature | unit | source | definition |", "|---|---|---|---|---|"]
+    for stain, classes in CLASSES.items():
+        lines += [f"| {f.stain} | {f.feature} | {f.unit} | {f.source} | {_cell(f.definition)} |" for f in features(stain, classes)]
+    lines += ["", "## Named queries (`ladder query list|show|run`)", "", "| query | question | parameters |", "|---|---|---|"]
+    lines += [f"| {q.name} | {_cell(q.question)} | {', '.join(q.parameters)} |" for q in catalogue().values()]
+    return "\n".join(lines) + "\n"
+
+
+def view_columns(store: Store) -> dict[str, list[str]]:
+    """Return the columns of every public view of a store."""
+    with store.reading() as con:
+        names = [name for (name,) in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall()]
+        return {name: list(con.sql(f"SELECT * FROM {name}").columns) for name in names}
+
+
+def _commands(command: Any, prefix: str) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, sub in sorted(getattr(command, "commands", {}).items()):
+        inner = _commands(sub, f"{prefix}{name} ")
+        found += inner or [(f"{prefix}{name}", sub)]
+    return found
+
+
+def _help(command: Any) -> list[str]:
+    return [line.strip() for line in (command.help or "").strip().splitlines()]
+
+
+def _arguments(command: Any) -> list[str]:
+    listed = [p for p in command.params if p.param_type_name == "argument"]
+    return [f"- `{(p.metavar or p.name).upper()}` {getattr(p, 'help', '') or ''}".rstrip() for p in listed]
+
+
+def _options(command: Any) -> list[str]:
+    listed = [p for p in command.params if p.param_type_name == "option"]
+    return [f"- `{', '.join(p.opts)}` {getattr(p, 'help', '') or ''}{_default(p)}" for p in listed]
+
+
+def _default(parameter: Any) -> str:
+    default = parameter.default
+    return "" if default is None or default is False or callable(default) or default == () else f" (default {default})"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> None:
+    """Write both pages into the folder named."""
+    folder = Path(sys.argv[1])
+    (folder / "cli.md").write_text(cli_reference())
+    (folder / "data_dictionary.md").write_text(data_dictionary())
+
+
+if __name__ == "__main__":
+    main()
