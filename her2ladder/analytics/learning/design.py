@@ -6,7 +6,6 @@ is the feature stage's work, and a patient named twice is refused, since the fol
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from her2ladder.analytics.statistics import directions
 from her2ladder.errors import InputError
 
 KINDS = ("continuous", "ordinal", "binary")
 MIN_PER_CLASS = 10
 """Fewest patients of each outcome for training (chosen: five outer and five inner folds then still hold one of each)."""
-
-_STAGE = re.compile(r"(?:stage\s*)?(0|IV|I{1,3})([ABC]?)", re.IGNORECASE)
-_STAGE_NUMBER = {"0": 0.0, "I": 1.0, "II": 2.0, "III": 3.0, "IV": 4.0}
-_STAGE_PART = {"": 0.0, "A": 0.0, "B": 1 / 3, "C": 2 / 3}
 
 
 @dataclass(frozen=True)
@@ -70,17 +66,13 @@ class Design:
 
 
 def stage_ordinal(stage: str | None) -> float:
-    """Return the clinical stage as a number: I to IV are 1 to 4, B adds a third and C two thirds; NaN for a missing one.
+    """Return the clinical stage as the number by which the rivals of the score are ordered too; NaN for a missing one.
 
     raises   InputError where the text is no stage
-    source   chosen: statistics.md asks for an ordinal stage and names no spacing
     """
     if stage is None or not str(stage).strip():
         return float("nan")
-    found = _STAGE.fullmatch(str(stage).strip())
-    if found is None:
-        raise InputError(f"clinical_stage: wanted 0, I, II, III or IV with an optional A, B or C, got {stage!r}; map it on ingest")
-    return _STAGE_NUMBER[found[1].upper()] + _STAGE_PART[found[2].upper()]
+    return directions.stage_ordinal(stage)
 
 
 def hr_binary(hr_status: str | None) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from her2ladder.analytics.learning.pipeline import Prepare
 from her2ladder.analytics.learning.tuning import Tuned, log_loss
@@ -42,7 +43,9 @@ class Ensemble:
     def member_scores(self, values: Floats) -> Floats:
         """Return (n, members) probabilities of residual disease for (n, p) raw values with NaN."""
         prepared = self.prepare.transform(values)
-        return np.column_stack([probability(model, prepared) for model in self.members.values()])
+        # one thread, as in training: sums over threads differ in the last digit
+        with threadpool_limits(limits=1):
+            return np.column_stack([probability(model, prepared) for model in self.members.values()])
 
     def scores(self, values: Floats) -> Floats:
         """Return (n,) probabilities of residual disease: the weighted mean of the members'."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -25,6 +24,7 @@ from her2ladder.analytics.learning.candidates import CANDIDATES, Params, draws
 from her2ladder.analytics.learning.pipeline import Keep, Prepare
 from her2ladder.analytics.learning.seeds import seed_of
 from her2ladder.analytics.learning.selection import Ranking, rank
+from her2ladder.analytics.statistics.discrimination import auc_value
 
 SCREEN_PATIENTS = 40
 KEPT_SHARE = 1 / 4
@@ -177,8 +177,5 @@ def log_loss(scores: Floats, y: Ints) -> float:
 
 def auc(scores: Floats, y: Ints) -> float:
     """Return the area under the ROC curve by midranks; NaN where a class is absent."""
-    ones = int(y.sum())
-    zeros = len(y) - ones
-    if ones == 0 or zeros == 0:
-        return float("nan")
-    return float((rankdata(scores)[y == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
+    area = auc_value(y, scores)
+    return float("nan") if area is None else area
