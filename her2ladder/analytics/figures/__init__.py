@@ -1,0 +1,1 @@
+"""Figures fit for a journal: numbers that others have computed in, a matplotlib Figure out."""

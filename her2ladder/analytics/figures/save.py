@@ -1,0 +1,67 @@
+"""A figure on the disk: PNG, SVG, PDF on request, and the numbers behind it as CSV; the same bytes each time, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from her2ladder.analytics.figures.style import journal_style
+from her2ladder.errors import InputError
+
+# Dates and versions would make two runs of one analysis differ.
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pdf: bool = False, dpi: int = 300) -> list[Path]:
+    """Write `stem`.png, .svg, with `pdf` .pdf, and the CSV behind it; return the paths in that order.
+
+    data     frames by name: one goes to `stem`.csv, several to `stem`_NAME.csv; floats in full, NULL as an empty field
+    raises   InputError for a name that is no part of a file name
+    """
+    for name in data:
+        if not name or Path(name).name != name:
+            raise InputError(f"{stem.name}: a table behind a figure needs a plain name, got {name!r}")
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written = [_write(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in ("png", "svg", *(["pdf"] if pdf else []))]
+    for name, frame in data.items():
+        path = _beside(stem if len(data) == 1 else stem.with_name(f"{stem.name}_{name}"), "csv")
+        written.append(_write(path, frame.to_csv(index=False, lineterminator="\n").encode()))
+    return written
+
+
+def figure_bytes(fig: Figure, kind: str, *, dpi: int = 300) -> bytes:
+    """Return a figure as 'png', 'svg' or 'pdf'; equal figures give equal bytes."""
+    if kind not in _METADATA:
+        raise InputError(f"figure: format must be one of {', '.join(_METADATA)}, got {kind!r}")
+    held = io.BytesIO()
+    with journal_style():
+        fig.savefig(held, format=kind, dpi=dpi, metadata=_METADATA[kind])
+    return held.getvalue()
+
+
+def _beside(stem: Path, kind: str) -> Path:
+    return stem.with_name(f"{stem.name}.{kind}")  # not with_suffix: a stem may hold a dot
+
+
+def _write(path: Path, content: bytes) -> Path:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
