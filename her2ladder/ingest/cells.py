@@ -72,8 +72,9 @@ def ingest_cells(
     source   design 4
     """
     sources = plan_sources(paths, told)
-    maps = {(s.label_map, s.stain): load_label_map(s.label_map, s.stain) for s in sources}
-    _check_known(store, sources, maps)
+    words = _vocabularies(store)
+    maps = {(s.label_map, s.stain): load_label_map(s.label_map, s.stain, words.get(s.stain)) for s in sources}
+    _check_known(store, sources, maps, words)
     known = _known(store)
     pending, result = [], {}
     for source in sources:
@@ -140,6 +141,8 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
         width_px=source.width_px,
         height_px=source.height_px,
         max_bad_share=max_bad_share,
+        slide_mpp=source.slide_mpp,
+        source_sha256=source.sha256,
     )
     written = write_cells(source.path, folder, spec)
     path, sha256 = store.publish_file(written.path, "cells", source.slide_id, source.stain)
@@ -169,19 +172,23 @@ def _known(store: Store) -> dict[tuple[str, str], str]:
     return {(slide_id, stain): parameters for slide_id, stain, parameters in rows}
 
 
-def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap]) -> None:
+def _vocabularies(store: Store) -> dict[str, list[str]]:
+    """Stain -> classes in canonical order."""
+    words: dict[str, list[str]] = {}
+    with store.reading() as con:
+        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
+            words.setdefault(stain, []).append(word)
+    return words
+
+
+def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], words: dict[str, list[str]]) -> None:
     """A slide keeps its patient; a stain keeps its vocabulary.
 
     raises   InputError
     """
     with store.reading() as con:
-        patients = {
-            (slide, stain): patient
-            for slide, stain, patient in con.sql("SELECT slide_id, stain, patient_id FROM ladder.base.slide").fetchall()
-        }
-        words: dict[str, list[str]] = {}
-        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
-            words.setdefault(stain, []).append(word)
+        rows = con.sql("SELECT slide_id, stain, patient_id FROM ladder.base.slide").fetchall()
+    patients = {(slide_id, stain): patient for slide_id, stain, patient in rows}
     for source in sources:
         was = patients.get((source.slide_id, source.stain), source.patient_id)
         if was != source.patient_id:
@@ -190,9 +197,8 @@ def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str]
             )
     for (name, stain), label_map in maps.items():
         if list(label_map.classes) != words.get(stain, list(label_map.classes)):
-            raise InputError(
-                f"label map {name}: stain {stain} has the classes {', '.join(words[stain])} in the store, found {', '.join(label_map.classes)}"
-            )
+            held, found = ", ".join(words[stain]), ", ".join(label_map.classes)
+            raise InputError(f"label map {name}: stain {stain} has the classes {held} in the store, found {found}")
 
 
 def _key_rows(source: Source, label_map: LabelMap) -> list[tuple[Any, list[dict[str, Any]]]]:
@@ -229,7 +235,7 @@ def _manifest_row(source: Source, label_map: LabelMap, done: _Done) -> dict[str,
         "mpp_x": written.mpp_x,
         "mpp_y": written.mpp_y,
         "slide_mpp": source.slide_mpp,
-        "n_quarantined": len(written.quarantined),
+        "n_quarantined": written.n_quarantined,
     }
 
 
@@ -239,7 +245,7 @@ def _quarantine_rows(source: Source, outcome: _Done | LadderError) -> list[dict[
         return [{**where, "what": "slide", "reason": str(outcome)[:2000]}]
     listed = outcome.written.quarantined[:QUARANTINE_ROWS_A_SLIDE]
     rows = [{**where, "what": "cell", "record": record, "reason": reason} for record, reason in listed]
-    more = len(outcome.written.quarantined) - len(listed)
+    more = outcome.written.n_quarantined - len(listed)
     return [*rows, {**where, "what": "cell", "reason": f"{more} further cells, not listed"}] if more else rows
 
 
@@ -247,4 +253,4 @@ def _ingested(source: Source, outcome: _Done | LadderError) -> Ingested:
     if isinstance(outcome, LadderError):
         return Ingested(source, "refused", reason=str(outcome))
     written = outcome.written
-    return Ingested(source, "read", written.n_rows, len(written.quarantined), counts=dict(written.counts))
+    return Ingested(source, "read", written.n_rows, written.n_quarantined, counts=dict(written.counts))

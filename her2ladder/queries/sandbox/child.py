@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
 
 from her2ladder.errors import LadderError
 from her2ladder.queries.sandbox.landlock import restrict_to_reading
@@ -96,11 +97,11 @@ def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, ds.Datase
     schema = pq.read_schema(store.root / paths[0])
     plain = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema])
     format_ = ds.ParquetFileFormat()
-    fragments = []
+    fragments, disk = [], LocalFileSystem()
     for path in paths:
         stain, slide_id = _from_folders(path)
         known = (ds.field("stain") == stain) & (ds.field("slide_id") == slide_id)
-        fragments.append(format_.make_fragment(str(store.root / path), partition_expression=known))
+        fragments.append(format_.make_fragment(str(store.root / path), disk, known))
     return {f"lake_{LAKE[kind].name}": ds.FileSystemDataset(fragments, plain, format_)}
 
 
