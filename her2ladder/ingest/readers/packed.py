@@ -1,0 +1,85 @@
+"""Bytes of a source file, gunzipped where they are packed, with an end to how far they may grow."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from her2ladder.errors import InputError
+from her2ladder.ingest.readers.base import ReadOptions
+
+GZIP_MAGIC = b"\x1f\x8b"
+ALWAYS_ALLOWED_BYTES = 64_000_000  # the ratio is not looked at before
+
+
+class Unpacked:
+    """A file read forward in blocks.
+
+    raises   InputError (from read) where it is damaged or grows beyond what the options allow
+    """
+
+    def __init__(self, path: Path, raw: IO[bytes], options: ReadOptions) -> None:
+        self.path, self._raw, self._options = path, raw, options
+        self.is_packed = raw.read(2) == GZIP_MAGIC
+        raw.seek(0)
+        self._bytes: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="rb") if self.is_packed else raw  # type: ignore[assignment]
+        self._n_read = 0
+
+    def read(self, n: int) -> bytes:
+        """Return the next n bytes, fewer only at the end."""
+        try:
+            block = self._bytes.read(n)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise InputError(f"{self.path}: wanted a whole gzip file, found a damaged one: {error}") from error
+        self._n_read += len(block)
+        if self.is_packed:
+            self._check_growth()
+        return block
+
+    def _check_growth(self) -> None:
+        packed = max(self._raw.tell(), 1)
+        ratio = self._n_read / packed
+        if self._n_read > self._options.max_unpacked_bytes:
+            raise InputError(f"{self.path}: unpacks to more than {self._options.max_unpacked_bytes:,} bytes: refused")
+        if self._n_read > ALWAYS_ALLOWED_BYTES and ratio > self._options.max_unpack_ratio:
+            raise InputError(
+                f"{self.path}: unpacks to {ratio:,.0f} times its size (cells pack about 8 times, at most "
+                f"{self._options.max_unpack_ratio:g} is read): a zip bomb, refused"
+            )
+
+
+@contextmanager
+def unpacked(path: Path, options: ReadOptions) -> Iterator[Unpacked]:
+    """Open a file, packed or not.
+
+    raises   InputError where it cannot be opened or is empty
+    """
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with raw:
+        if raw.seek(0, 2) == 0:
+            raise InputError(f"{path}: wanted cells, found an empty file (0 bytes)")
+        raw.seek(0)
+        yield Unpacked(path, raw, options)
+
+
+def head_of(path: Path, n: int = 65_536) -> bytes:
+    """Return the first bytes, unpacked; fewer where the file is short or damaged behind them.
+
+    raises   InputError where nothing can be read
+    """
+    head = b""
+    with unpacked(path, ReadOptions()) as source:
+        try:
+            while len(head) < n and (block := source.read(min(n - len(head), 1024))):
+                head += block
+        except InputError:
+            if not head:
+                raise
+    return head

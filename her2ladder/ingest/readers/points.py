@@ -1,0 +1,222 @@
+"""Point tables, CSV (also .gz) or Parquet: cell_id, cell_class, and x_px, y_px or x_um, y_um; other names through a mapping.
+
+Optional columns: class_prob, area_um2, membrane_completeness, membrane_od, cytoplasm_od. Streamed, a block at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from her2ladder.errors import InputError
+from her2ladder.ingest.readers.base import BadRecord, CellBatch, Floats, ReadOptions
+from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
+
+NAME = "points"
+WANTS = "a point table, CSV or Parquet (cell_id, cell_class, and x_px, y_px or x_um, y_um)"
+ID, LABEL, PROB = "cell_id", "cell_class", "class_prob"
+PLACES: dict[Literal["px", "um"], tuple[str, str]] = {"px": ("x_px", "y_px"), "um": ("x_um", "y_um")}
+MEASURES = ("area_um2", "membrane_completeness", "membrane_od", "cytoplasm_od")
+SHARES = (PROB, "membrane_completeness")  # 0..1
+KNOWN = (ID, LABEL, PROB, *PLACES["px"], *PLACES["um"], *MEASURES)
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
+_PARQUET_MAGIC = b"PAR1"
+_BATCH_ROWS = 65_536
+
+
+def detect(path: Path) -> bool:
+    """Tell whether the file is Parquet, or text whose first line has three or more columns and is not JSON or XML."""
+    head = head_of(path)
+    if head.startswith(_PARQUET_MAGIC):
+        return True
+    if b"\0" in head:
+        return False
+    line = head.decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
+    return line[:1] not in ("{", "[", "<", "") and line.count(_separator(line)) >= 2
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
+    """Yield the rows of a table, a block at a time.
+
+    raises   InputError: columns missing or doubled, not a table, a line with too many or too few values
+    """
+    if head_of(path, 4) == _PARQUET_MAGIC:
+        yield from _from_parquet(path, options)
+    else:
+        with unpacked(path, options) as source:
+            yield from _from_csv(path, source, options)
+
+
+def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[CellBatch]:
+    head = head_of(path)
+    if b"\0" in head:
+        raise InputError(f"{path}: wanted text, found binary data")
+    line = head.decode("utf-8-sig", "replace").partition("\n")[0].rstrip("\r")
+    separator = _separator(line)
+    wrong: list[str] = []
+
+    def ragged(row: Any) -> str:
+        wrong.append(f"wanted {row.expected_columns} values, found {row.actual_columns}: {row.text[:60]!r}")
+        return "error"
+
+    # Columns come as text, so that one bad number spoils its record and not the file; headers are told by Arrow, quotes and all.
+    names = [name.strip() for name in _header(line, separator)]
+    columns = _Columns(path, names, options.columns)
+    try:
+        blocks = pyarrow.csv.open_csv(
+            pa.PythonFile(source, mode="r"),
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False, block_size=options.chunk_bytes, column_names=names, skip_rows=1, encoding="utf8"
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=separator, invalid_row_handler=ragged),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), include_columns=columns.theirs, null_values=[], strings_can_be_null=False
+            ),
+        )
+        first = 0
+        for block in blocks:
+            if block.num_rows:
+                yield columns.batch(block, first)
+                first += block.num_rows
+    except pa.ArrowInvalid as error:
+        found = wrong[0] if wrong else str(error).splitlines()[0][:200]
+        if "Empty CSV" in found or "no rows" in found.lower():
+            return
+        raise InputError(f"{path}: wanted a table with a header line, found a line that does not fit it: {found}") from error
+
+
+def _from_parquet(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
+    try:
+        file = pq.ParquetFile(path)
+        columns = _Columns(path, file.schema_arrow.names, options.columns)
+        first = 0
+        for block in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns.theirs, use_threads=False):
+            if block.num_rows:
+                yield columns.batch(block, first)
+                first += block.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: wanted a whole Parquet file, found a damaged one: {str(error).splitlines()[0][:200]}") from error
+
+
+class _Columns:
+    """Which columns of a table are ours, and its blocks as batches.
+
+    raises   InputError where one that is needed is missing
+    """
+
+    def __init__(self, path: Path, names: list[str], mapping: Mapping[str, str]) -> None:
+        self.path = path
+        unknown = [ours for ours in mapping if ours not in KNOWN]
+        if unknown:
+            raise InputError(f"{path}: no column of ours is called {unknown[0]!r}; there is {', '.join(KNOWN)}")
+        absent = [theirs for theirs in mapping.values() if theirs not in names]
+        if absent:
+            raise InputError(f"{path}: no column {absent[0]!r} as the mapping says; found {', '.join(names[:40])}")
+        self.named = {ours: mapping.get(ours, ours) for ours in KNOWN if mapping.get(ours, ours) in names}
+        told = [unit for unit, pair in PLACES.items() if any(name in mapping for name in pair)]
+        whole = [unit for unit, pair in PLACES.items() if all(name in self.named for name in pair)]
+        units = [unit for unit in whole if unit in told] or whole
+        if LABEL not in self.named or not units:
+            missing = [LABEL] if LABEL not in self.named else []
+            missing += [] if units else ["x_px, y_px (or x_um, y_um)"]
+            raise InputError(
+                f"{path}: wanted the column {' and '.join(missing)}, found {', '.join(names[:40])}; other names by --columns x_px=X,y_px=Y"
+            )
+        if len(units) > 1:
+            raise InputError(f"{path}: found both x_px, y_px and x_um, y_um: say which by --columns x_px=x_px,y_px=y_px")
+        self.unit = units[0]
+        self.named = {ours: theirs for ours, theirs in self.named.items() if ours not in _other(self.unit)}
+        doubled = [theirs for theirs in self.named.values() if names.count(theirs) > 1]
+        if doubled:
+            raise InputError(f"{path}: column {doubled[0]!r} stands twice in the header")
+
+    @property
+    def theirs(self) -> list[str]:
+        return list(dict.fromkeys(self.named.values()))
+
+    def batch(self, block: pa.RecordBatch, first: int) -> CellBatch:
+        """Return a block's rows; those with something that is no number are bad."""
+        n = block.num_rows
+        frame = {ours: pl.Series(pl.from_arrow(block.column(theirs))) for ours, theirs in self.named.items()}
+        ids = _text(frame[ID]) if ID in frame else pl.Series(ID, [None] * n, dtype=pl.String)
+        reasons: dict[int, str] = {}
+        numbers = {ours: self._numbers(ours, series, reasons) for ours, series in frame.items() if ours not in (ID, LABEL)}
+        kept = np.array([i for i in range(n) if i not in reasons], dtype=np.int64) if reasons else np.arange(n)
+        label, names = _labels(_text(frame[LABEL]).gather(kept))
+        x, y = (numbers[name][kept] for name in PLACES[self.unit])
+        prob = numbers[PROB][kept] if PROB in numbers else np.full(len(kept), np.nan)
+        return CellBatch(
+            n_records=n,
+            record=first + kept,
+            source_id=ids.gather(kept).to_arrow().cast(pa.string()),
+            label=label,
+            label_names=names,
+            unit=self.unit,
+            x=x,
+            y=y,
+            class_prob=prob.astype(np.float32),
+            points=np.empty((0, 2)),
+            n_points=np.zeros(len(kept), dtype=np.int64),
+            has_outlines=False,
+            measures={name: numbers[name][kept] for name in MEASURES if name in numbers},
+            bad=tuple(BadRecord(first + i, ids[i] or f"row {first + i + 1}", why) for i, why in sorted(reasons.items())),
+        )
+
+    def _numbers(self, ours: str, series: pl.Series, reasons: dict[int, str]) -> Floats:
+        """Return a column as numbers, NaN where there is none; a value that does not fit is put down as its row's reason."""
+        if series.dtype == pl.String:
+            series = _text(series)
+        value = series.cast(pl.Float64, strict=False)
+        bad = (series.is_not_null() & value.is_null()) | value.is_infinite().fill_null(False)
+        wanted = "a finite number"
+        if ours in PLACES[self.unit]:
+            bad = bad | value.is_null() | value.is_nan().fill_null(False)
+        elif ours in SHARES:
+            bad, wanted = bad | ~value.is_between(0, 1).fill_null(True) & value.is_not_nan().fill_null(False), "0 to 1"
+        elif ours in MEASURES:
+            bad, wanted = bad | (value < 0).fill_null(False), "a number of 0 or more"
+        for i in bad.arg_true().to_list():
+            reasons.setdefault(i, f"{self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
+        return np.array(value.fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def _other(unit: str) -> tuple[str, str]:
+    return PLACES["um" if unit == "px" else "px"]
+
+
+def _text(series: pl.Series) -> pl.Series:
+    """A column as text, without outer spaces; what stands for "missing" is NULL. A whole number has no decimals: 3.0 is 3."""
+    if series.dtype.is_float():
+        whole = series.is_finite().all() and (series == series.round()).all()
+        series = series.cast(pl.Int64, strict=False) if whole else series.fill_nan(None)
+    text = series.cast(pl.String).str.strip_chars()
+    return text.set(text.is_in(list(MISSING)).fill_null(False), None)
+
+
+def _labels(text: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    names = text.drop_nulls().unique(maintain_order=True).to_list()
+    number = pl.DataFrame({"name": names, "number": range(len(names))}, schema={"name": pl.String, "number": pl.Int32})
+    found = text.replace_strict(number["name"], number["number"], default=None, return_dtype=pl.Int32) if names else text.cast(pl.Int32)
+    return found.fill_null(-1).to_numpy(allow_copy=True).astype(np.int32), tuple(names)
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else repr(value)[:40]
+
+
+def _separator(line: str) -> str:
+    return max(",\t;", key=line.count)
+
+
+def _header(line: str, separator: str) -> list[str]:
+    import csv
+
+    return next(csv.reader([line], delimiter=separator), [])
