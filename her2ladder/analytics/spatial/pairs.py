@@ -125,8 +125,10 @@ def checked_cells(
     if len(number) and number.min() < 0:
         kept = number >= 0
         x, y, number, ident = x[kept], y[kept], number[kept], ident[kept]
-    if len(x) * n_classes >= 2**31:
-        raise InputError(f"cells: {len(x):,} cells of {n_classes} classes are more than one slide can hold (2**31 rows); split the slide")
+    if len(x) * n_classes * k >= 2**31:
+        raise InputError(
+            f"cells: {len(x):,} cells x {n_classes} classes x k = {k} are more than one slide can hold (2**31); split the slide"
+        )
     return (
         np.ascontiguousarray(x),
         np.ascontiguousarray(y),
