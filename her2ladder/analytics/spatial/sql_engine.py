@@ -128,7 +128,8 @@ def _profile_table(profiles: PairProfiles) -> pa.Table:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str, **parameters: object) -> pa.Table:
-    return con.execute(sql, parameters).to_arrow_table() if parameters else con.execute(sql).to_arrow_table()
+    # con.execute(…).to_arrow_table() leaves DuckDB 2.0's connection in use
+    return con.sql(sql, params=parameters).to_arrow_table() if parameters else con.sql(sql).to_arrow_table()
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:
