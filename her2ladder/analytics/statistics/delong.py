@@ -97,20 +97,18 @@ def _paired_variance(outcome: NDArray[np.int64], a: Floats, b: Floats | None) ->
     n0 = len(outcome) - n1
     if min(n1, n0) < 2:
         return None
-    above, below = _placements(outcome, a)
+    of_positive, of_negative = _placements(outcome, a)
     if b is not None:
-        other_above, other_below = _placements(outcome, b)
-        above, below = above - other_above, below - other_below
-    return float(above.var(ddof=1) / n0**2 / n1 + below.var(ddof=1) / n1**2 / n0)
+        other_positive, other_negative = _placements(outcome, b)
+        of_positive, of_negative = of_positive - other_positive, of_negative - other_negative
+    return float(of_positive.var(ddof=1) / n0**2 / n1 + of_negative.var(ddof=1) / n1**2 / n0)
 
 
 def _placements(outcome: NDArray[np.int64], values: Floats) -> tuple[Floats, Floats]:
-    """Return how many negatives each positive is above, and how many positives each negative is not above (a tie counts a half)."""
+    """Return how many negatives each positive is above, and how many positives each negative is above (a tie counts a half)."""
     positive, negative = values[outcome == 1], values[outcome == 0]
     ranks = rankdata(values)
-    above = ranks[outcome == 1] - rankdata(positive)
-    below = len(positive) - (ranks[outcome == 0] - rankdata(negative))
-    return above, below
+    return ranks[outcome == 1] - rankdata(positive), ranks[outcome == 0] - rankdata(negative)
 
 
 def _interval(y: ArrayLike, score: ArrayLike, *, on_logit: bool) -> Estimate:

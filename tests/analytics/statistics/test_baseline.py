@@ -13,8 +13,8 @@ from her2ladder.errors import InputError
 
 
 def test_categories_count_those_who_have_a_value_and_missing_stands_apart() -> None:
-    values = ["positive", "negative", None, "positive", "negative", "negative", float("nan"), "", "positive"]
-    group = ["a", "a", "a", "a", "b", "b", "b", "b", "elsewhere"]
+    values = ["positive", "negative", None, "positive", "negative", "negative", float("nan"), "", "positive", None]
+    group = ["a", "a", "a", "a", "b", "b", "b", "b", "elsewhere", "elsewhere"]
     negative, positive, missing = categorical_rows("hr_status", values, group, ["a", "b"])
     assert [str(cell) for cell in positive.cells] == ["2 (66.7 %)", "0 (0.0 %)", "2 (40.0 %)"]
     assert [str(cell) for cell in negative.cells] == ["1 (33.3 %)", "2 (100.0 %)", "3 (60.0 %)"]

@@ -119,6 +119,13 @@ def test_equal_scores_never_stand_in_two_bins() -> None:
         calibration_bins(y, score, bins=0)
 
 
+def test_a_score_at_an_edge_is_in_the_lower_bin() -> None:
+    """Six scores in five bins: every edge is one of the scores, so the first bin holds the lowest two."""
+    bins = calibration_bins([0, 1, 0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    assert [b.observed.n for b in bins] == [2, 1, 1, 1, 1]
+    assert [b.upper for b in bins] == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
+
+
 def test_smooth_curve_follows_a_calibrated_score_and_ignores_the_order() -> None:
     rng = np.random.default_rng(5)
     score = rng.uniform(0.02, 0.98, 3000).round(3)
@@ -131,6 +138,18 @@ def test_smooth_curve_follows_a_calibrated_score_and_ignores_the_order() -> None
     shuffled = calibration_smooth(y[order], score[order])
     assert shuffled is not None
     assert np.array_equal(curve.observed, shuffled.observed)
+
+
+def test_smooth_curve_ignores_the_order_of_tied_patients() -> None:
+    rng = np.random.default_rng(8)
+    score = rng.choice(np.linspace(0.1, 0.9, 12), 70)
+    y = (rng.uniform(size=70) < score).astype(int)
+    first, curves = calibration_smooth(y, score), []
+    for _ in range(5):
+        order = rng.permutation(70)
+        curves.append(calibration_smooth(y[order], score[order]))
+    assert first is not None
+    assert all(c is not None and np.array_equal(first.observed, c.observed) for c in curves)
 
 
 def test_no_smooth_curve_is_invented_from_a_handful() -> None:

@@ -67,6 +67,8 @@ def test_a_four_patient_case_worked_by_hand() -> None:
     assert delong_variance([1, 1, 0, 0], [1.0, 3.0, 0.0, 2.0]) == 0.125
     assert found.lo == pytest.approx(0.75 - norm.ppf(0.975) * np.sqrt(0.125))
     assert found.hi == 1.0  # clipped
+    mirrored = auc_delong([0, 0, 1, 1], [1.0, 3.0, 0.0, 2.0])
+    assert (mirrored.value, mirrored.lo) == (0.25, 0.0)  # clipped below
 
 
 def test_logit_interval_is_the_delta_method_on_the_log_odds(cohort: pd.DataFrame) -> None:

@@ -91,6 +91,18 @@ def test_bootstrap_replicates_are_the_statistic_of_the_drawn_patients(kernel: An
     assert kernel(y, score, replicates=300, seed=8) != found
 
 
+def test_brier_interval_is_the_spread_of_resampled_brier_scores() -> None:
+    y, score = random_case(2)
+    errors = [np.sort(((score - y) ** 2)[y == k]) for k in (1, 0)]
+    drawn = [
+        np.r_[np.repeat(errors[0], a), np.repeat(errors[1], b)].mean()
+        for w1, w0 in stratified_draws(len(errors[0]), len(errors[1]), 300, 7)
+        for a, b in zip(w1.astype(int), w0.astype(int), strict=True)
+    ]
+    found = d.brier(y, score, replicates=300, seed=7)
+    assert [found.lo, found.hi] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=1e-12)
+
+
 def test_bootstrap_spread_agrees_with_delong(cohort: pd.DataFrame, truth: dict[str, Any]) -> None:
     """Two ways to the same interval: within a tenth of its width at n = 400."""
     found = d.auc_bootstrap(cohort.residual, cohort.score)

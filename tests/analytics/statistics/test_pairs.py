@@ -44,6 +44,8 @@ def test_an_empty_cell_is_none_and_the_factor_stays(cohort: pd.DataFrame) -> Non
     assert made.p is not None
     assert made.p_adjusted == min(1.0, 6 * made.p)
     assert made.small_expected
+    middling = compare_pairs(np.array([[4, 5]]), np.array([[10, 10]]), ["Low"], ["A", "B"])[0]
+    assert middling.small_expected  # 4.5 expected, though no count is below 4
 
 
 def test_test_correction_and_family_are_options_that_the_row_names() -> None:

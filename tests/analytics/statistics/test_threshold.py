@@ -53,6 +53,14 @@ def test_kappa_interval_of_the_published_three_by_three_example() -> None:
     assert found.n == 200
 
 
+def test_kappa_limits_stay_within_minus_one_and_one() -> None:
+    """One patient of six agrees: kappa -.667, whose lower limit would lie below -1."""
+    found = kappa_of_table([[1, 3], [2, 0]])
+    assert found.value == pytest.approx((1 / 6 - 1 / 2) / (1 - 1 / 2))
+    assert found.lo == -1.0
+    assert kappa_of_table([[9, 1], [0, 9]]).hi == 1.0
+
+
 def test_kappa_without_variance_has_no_interval() -> None:
     complete = cohen_kappa([0, 1, 1], [0, 1, 1])
     assert (complete.value, complete.lo) == (1.0, None)
