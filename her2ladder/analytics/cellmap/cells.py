@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor, isfinite, log10
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -126,33 +126,8 @@ def _extent(
     return (left - grow_x / 2, top - grow_y / 2, right + grow_x / 2, bottom + grow_y / 2)
 
 
-def value_range(value: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the ends of the colour ramp: 2nd and 98th percentile (*chosen*: a few far cells must not flatten it)."""
-    known = value[np.isfinite(value)]
-    if not known.size:
-        return (0.0, 1.0)
-    low, high = (float(q) for q in np.quantile(known, (0.02, 0.98)))
-    return (low, high) if high > low else (low, low + 1.0)
-
-
-def scale_bar_um(longest_um: float) -> float:
-    """Return the longest of 1, 2, 5 x 10^k micrometres that is at most `longest_um` (> 0)."""
-    power = 10.0 ** floor(log10(longest_um))
-    return max(step * power for step in (1, 2, 5) if step * power <= longest_um * (1 + 1e-9))
-
-
-def length_label(length_um: float) -> str:
-    """Return a length for a reader: `200 µm`, `2 mm`."""
-    return f"{length_um / 1000:g} mm" if length_um >= 1000 else f"{length_um:g} µm"
-
-
-def plain_text(text: str) -> str:
-    """Return text from outside on one line: control and other unprintable characters become the replacement character."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in str(text).replace("\n", " ").replace("\t", " "))
-
-
 def dot_um(cells: MapCells) -> float:
-    """Return the dot's diameter that lets single cells show where the cells are: three quarters of their spacing there.
+    """Return the dot's diameter that lets single cells show where the cells are: two thirds of their spacing there.
 
     The spacing is that of the ground that a cell sees around it, in a grid of eight cells a square or at most 64 x 64: islands on a
     bare slide keep small dots.
@@ -165,4 +140,4 @@ def dot_um(cells: MapCells) -> float:
     side = max(right - left, bottom - top) / squares
     square = np.floor((cells.y_um - top) / side).astype(np.int64) * (squares + 1) + np.floor((cells.x_um - left) / side).astype(np.int64)
     held = np.bincount(square).astype(np.float64)
-    return 0.75 * side / float(np.sqrt((held**2).sum() / n))
+    return 0.65 * side / float(np.sqrt((held**2).sum() / n))

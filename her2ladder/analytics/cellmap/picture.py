@@ -7,7 +7,6 @@ journal sets it in one column (3.5 inches, 6 point).
 from __future__ import annotations
 
 import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from math import ceil
@@ -15,32 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.transforms import IdentityTransform
 from numpy.typing import ArrayLike, NDArray
 
-from her2ladder.analytics.cellmap.cells import (
-    NUCLEUS_UM,
-    MapCells,
-    dot_um,
-    length_label,
-    map_cells,
-    plain_text,
-    scale_bar_um,
-    value_range,
-)
+from her2ladder.analytics.cellmap.cells import NUCLEUS_UM, MapCells, dot_um, map_cells
+from her2ladder.analytics.cellmap.labels import NO_VALUE_COLOUR, length_label, plain_text, ramp_colours, scale_bar_um, summary, value_range
 from her2ladder.analytics.cellmap.raster import paint
+from her2ladder.analytics.cellmap.sheet import INK, Sheet
 from her2ladder.analytics.palette import class_colours
 from her2ladder.errors import InputError
 
-INK, MUTED, FRAME, BADGE = "#16181d", "#5b616b", "#c9cdd4", "#8a4b00"
-NO_VALUE_COLOUR = "#B8BCC4"
-RAMP = "viridis"  # even steps to the eye, and still ordered to colour-blind eyes and in grey
-STAIN_LABELS = {"HE": "H&E"}
+MUTED, FRAME, BADGE = "#5b616b", "#c9cdd4", "#8a4b00"
 _MAX_PICTURE_IN = 40.0
 _TALLEST = 1.25  # height of the map over the sheet's width
 
@@ -76,7 +59,7 @@ def write_png(
     cells = map_cells(x_um, y_um, cls, classes, value=value, value_name=value_name, extent_um=extent_um)
     with warnings.catch_warnings():  # a slide id in a script that the font lacks shows boxes; the map is still right
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        sheet = _Sheet(width_in, dpi)
+        sheet = Sheet(width_in, dpi)
         _header(sheet, cells, title, stain, is_synthetic)
         _ground(sheet, cells, seed)
         _legend(sheet, cells)
@@ -84,7 +67,7 @@ def write_png(
         sheet.save(Path(path), {"Title": plain_text(title), "Description": plain_text(provenance)})
 
 
-def _footer(sheet: _Sheet, provenance: str) -> None:
+def _footer(sheet: Sheet, provenance: str) -> None:
     """Where the cells came from, over as many as three lines."""
     sheet.down(2)
     words = plain_text(provenance).split()
@@ -99,98 +82,7 @@ def _footer(sheet: _Sheet, provenance: str) -> None:
         words = words[line:]
 
 
-class _Sheet:
-    """A page that grows downwards: things are noted with their distance from the top, and drawn when the height is known."""
-
-    def __init__(self, width_in: float, dpi: int) -> None:
-        self.dpi = dpi
-        self.point = dpi / 72 * min(width_in / 7.0, 2.0)  # text shrinks with a narrower sheet
-        self.width = round(width_in * dpi)
-        self.margin = round(10 * self.point)
-        self.inner = self.width - 2 * self.margin
-        self.top = float(self.margin)
-        self._notes: list[tuple[str, dict[str, Any]]] = []
-        self._ruler = FigureCanvasAgg(Figure(dpi=dpi)).get_renderer()
-        self._fonts = Figure(dpi=dpi)
-
-    def down(self, points: float) -> None:
-        """Move the pen down."""
-        self.top += points * self.point
-
-    def measure(self, words: str, size: float, weight: str = "normal") -> float:
-        """Return the width of a line of text in pixels."""
-        text = self._fonts.text(0, 0, words, fontsize=size * self.point * 72 / self.dpi, weight=weight, parse_math=False)
-        width = float(text.get_window_extent(self._ruler).width)
-        text.remove()
-        return width
-
-    def text(
-        self,
-        left: float,
-        words: str,
-        *,
-        size: float,
-        colour: str = INK,
-        weight: str = "normal",
-        align: str = "left",
-        fit: float | None = None,
-    ) -> float:
-        """Note a line of text whose top is at the pen, cut with an ellipsis to `fit` pixels; return its width."""
-        words = plain_text(words)
-        if fit is not None and self.measure(words, size, weight) > fit:
-            keep = len(words)
-            while keep > 1 and self.measure(words[:keep] + "…", size, weight) > fit:
-                keep = min(keep - 1, int(keep * 0.97))
-            words = words[:keep] + "…"
-        note = {"left": self.margin + left, "top": self.top, "words": words, "size": size * self.point * 72 / self.dpi}
-        self._notes.append(("text", {**note, "colour": colour, "weight": weight, "align": align}))
-        return self.measure(words, size, weight)
-
-    def box(self, left: float, top: float, width: float, height: float, **look: Any) -> None:
-        """Note a rectangle; `left` and `top` from the margin and the pen."""
-        self._notes.append(("box", {"left": self.margin + left, "top": self.top + top, "width": width, "height": height, **look}))
-
-    def image(self, left: float, rgba: NDArray[np.uint8]) -> None:
-        """Note a picture, pixel for pixel, its top at the pen."""
-        self._notes.append(("image", {"left": round(self.margin + left), "top": round(self.top), "rgba": rgba}))
-
-    def save(self, path: Path, metadata: dict[str, str]) -> None:
-        """Draw what was noted and put the file in place whole."""
-        height = ceil(self.top + self.margin)
-        figure = Figure(figsize=(self.width / self.dpi, height / self.dpi), dpi=self.dpi, facecolor="white")
-        canvas = FigureCanvasAgg(figure)
-        for kind, note in self._notes:
-            _DRAW[kind](figure, height, **note)
-        handle, name = tempfile.mkstemp(suffix=".png", prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        try:
-            canvas.print_png(name, metadata={k: v for k, v in metadata.items() if v})
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-
-
-def _draw_text(
-    figure: Figure, page: int, *, left: float, top: float, words: str, size: float, colour: str, weight: str, align: str
-) -> None:
-    look: dict[str, Any] = {"fontsize": size, "color": colour, "weight": weight, "ha": align, "va": "top", "parse_math": False}
-    figure.text(left, page - top, words, transform=IdentityTransform(), **look)
-
-
-def _draw_box(figure: Figure, page: int, *, left: float, top: float, width: float, height: float, **look: Any) -> None:
-    figure.add_artist(Rectangle((left, page - top - height), width, height, transform=IdentityTransform(), **look))
-
-
-def _draw_image(figure: Figure, page: int, *, left: int, top: int, rgba: NDArray[np.uint8]) -> None:
-    figure.figimage(rgba, left, page - top - rgba.shape[0], origin="upper")
-
-
-_DRAW: dict[str, Any] = {"text": _draw_text, "box": _draw_box, "image": _draw_image}
-
-
-def _header(sheet: _Sheet, cells: MapCells, title: str, stain: str, is_synthetic: bool) -> None:
+def _header(sheet: Sheet, cells: MapCells, title: str, stain: str, is_synthetic: bool) -> None:
     """Title and badge; below it stain, number of cells, size of the ground."""
     badge = "SYNTHETIC"
     badge_width = sheet.measure(badge, 9, "bold") + 10 * sheet.point if is_synthetic else 0.0
@@ -206,23 +98,16 @@ def _header(sheet: _Sheet, cells: MapCells, title: str, stain: str, is_synthetic
     sheet.down(20)
 
 
-def summary(cells: MapCells, stain: str) -> str:
-    """Return `H&E · 1,000,000 cells · 14.1 × 14.1 mm`."""
-    left, top, right, bottom = cells.extent_um
-    unit, per = ("mm", 1000.0) if max(right - left, bottom - top) >= 1000 else ("µm", 1.0)
-    size = f"{(right - left) / per:.3g} × {(bottom - top) / per:.3g} {unit}"
-    number = f"{cells.n_total:,} cell{'' if cells.n_total == 1 else 's'}"
-    return " · ".join(part for part in (STAIN_LABELS.get(stain, stain), number, size) if part)
-
-
-def _ground(sheet: _Sheet, cells: MapCells, seed: int) -> None:
+def _ground(sheet: Sheet, cells: MapCells, seed: int) -> None:
     """The cells, framed, and the scale bar below."""
     left, top, right, bottom = cells.extent_um
     pad = round(5 * sheet.point)
-    scale = min((sheet.inner - 2 * pad) / (right - left), (_TALLEST * sheet.inner - 2 * pad) / (bottom - top))  # pixels a micrometre
+    for _ in range(2):  # a second time where the dots at the border need more room than the first gave
+        scale = min((sheet.inner - 2 * pad) / (right - left), (_TALLEST * sheet.inner - 2 * pad) / (bottom - top))  # pixels a micrometre
+        diameter = float(np.clip(dot_um(cells) * scale, 1.6, max(2.2 * sheet.point, NUCLEUS_UM * scale)))
+        pad = max(pad, ceil(diameter / 2) + 1)
     width, height = round((right - left) * scale) + 2 * pad, round((bottom - top) * scale) + 2 * pad
     indent = (sheet.inner - width) // 2
-    diameter = float(np.clip(dot_um(cells) * scale, 1.6, max(3.0 * sheet.point * 0.72, NUCLEUS_UM * scale)))
     colours = _cell_colours(cells)
     picture = paint((cells.x_um - left) * scale + pad, (cells.y_um - top) * scale + pad, colours, width, height, diameter, seed)
     sheet.image(indent, picture)
@@ -252,16 +137,11 @@ def _cell_colours(cells: MapCells) -> NDArray[np.uint8]:
     return np.asarray(table[place])
 
 
-def ramp_colours() -> list[str]:
-    """Return the ramp's 256 colours from low to high."""
-    return [to_hex(colormaps[RAMP](step)).upper() for step in range(256)]
-
-
 def _rgb(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def _legend(sheet: _Sheet, cells: MapCells) -> None:
+def _legend(sheet: Sheet, cells: MapCells) -> None:
     """Classes with counts and shares in two columns; with a value, its ramp before them and no swatches."""
     if cells.value is not None:
         _ramp(sheet, cells)
@@ -283,7 +163,7 @@ def _legend(sheet: _Sheet, cells: MapCells) -> None:
     sheet.top = start + rows * line
 
 
-def _legend_columns(sheet: _Sheet, names: Sequence[str], counts: Sequence[str], beside: float) -> tuple[int, float, float]:
+def _legend_columns(sheet: Sheet, names: Sequence[str], counts: Sequence[str], beside: float) -> tuple[int, float, float]:
     """Return columns, text size and column width so that the names fit whole: two columns if 10 points or more do, else one."""
     two = (sheet.inner - 14 * sheet.point) / 2
     for size in (12.0, 11.0, 10.0):
@@ -295,7 +175,7 @@ def _legend_columns(sheet: _Sheet, names: Sequence[str], counts: Sequence[str], 
     return 1, 12.0, one
 
 
-def _ramp(sheet: _Sheet, cells: MapCells) -> None:
+def _ramp(sheet: Sheet, cells: MapCells) -> None:
     """The colour ramp with its ends and the number of cells that have no value."""
     assert cells.value is not None
     low, high = value_range(cells.value)
