@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from statsmodels.tools.sm_exceptions import ModelWarning
 
+from her2ladder.analytics.statistics.climb import climb
 from her2ladder.analytics.statistics.covariates import Covariate, FloatArray, as_numbers
 from her2ladder.analytics.statistics.design import Design, Term, design_of, independent, join_notes, profile_term, standardised, wald_term
 from her2ladder.analytics.statistics.estimate import Estimate
-from her2ladder.analytics.statistics.firth import climb, firth_logistic, logistic_model, restricted_p
+from her2ladder.analytics.statistics.firth import firth_logistic, logistic_model, restricted_p
 from her2ladder.analytics.statistics.inputs import checked_outcome
 from her2ladder.analytics.statistics.separation import separation
 

@@ -7,10 +7,11 @@ adjust) has fewer than 5 events, or where the partial likelihood rises for ever 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from her2ladder.analytics.statistics.climb import climb
 from her2ladder.analytics.statistics.concordance import NAME, concordance
 from her2ladder.analytics.statistics.covariates import Covariate, FloatArray
 from her2ladder.analytics.statistics.design import Design, Term, design_of, independent, join_notes, profile_term, standardised, wald_term
@@ -24,7 +25,6 @@ EFRON = "Cox (Efron), Wald"
 FIRTH = "Cox, Firth's penalised likelihood (Breslow; profile interval, likelihood-ratio P)"
 FEW_EVENTS = 5
 FLAG_BELOW = 10.0
-STEPS, HALVINGS = 100, 30
 ROUNDING = 1e-10  # of a column of unit spread: a smaller difference between patients is none
 
 
@@ -56,7 +56,7 @@ class CoxFit:
     n_missing: int
     method: str
     note: str
-    fitted: FittedCox | None = None
+    fitted: FittedCox | None = field(default=None, repr=False)
 
     def estimates(self) -> dict[str, Estimate]:
         """Return each term as a row's estimate, by name."""
@@ -143,35 +143,22 @@ def _one_sided(design: Design, data: SurvivalTimes) -> str:
 def _efron(design: Design, data: SurvivalTimes) -> tuple[list[Term], FittedCox | None, str]:
     columns, _, spread = standardised(design.matrix)
     likelihood = partial_likelihood(columns, data.time, data.event)
-    beta = _maximum(likelihood)
-    if beta is None:
+
+    def model(beta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        found = likelihood.moments(beta)
+        return found.value, found.score, found.information
+
+    size = len(design.names)
+    top = climb(model, np.zeros(size), np.ones(size, dtype=bool))
+    if not top.converged:
         reason = "the fit did not converge"
         return [Term(name, covariate=c, note=reason) for name, c in zip(design.names, design.covariates, strict=True)], None, reason
-    se = np.sqrt(np.diag(np.linalg.inv(likelihood.moments(beta).information)))
+    se = np.sqrt(np.diag(np.linalg.inv(top.information)))
     terms = [
         wald_term(name, covariate, float(b), float(s))
-        for name, covariate, b, s in zip(design.names, design.covariates, beta / spread, se / spread, strict=True)
+        for name, covariate, b, s in zip(design.names, design.covariates, top.beta / spread, se / spread, strict=True)
     ]
-    return terms, FittedCox(likelihood, beta, design.covariates), ""
-
-
-def _maximum(likelihood: PartialLikelihood) -> FloatArray | None:
-    """Return the maximum by Newton's steps, halved until they rise; None where it does not come to rest."""
-    beta = np.zeros(likelihood.columns.shape[1])
-    here = likelihood.moments(beta)
-    for _ in range(STEPS):
-        step = np.linalg.solve(here.information, here.score)
-        if float(here.score @ step) < 1e-18 * (1.0 + abs(here.value)):  # squared distance to the top in standard errors
-            return beta
-        for _ in range(HALVINGS):
-            there = likelihood.moments(beta + step)
-            if there.value >= here.value:
-                break
-            step = step / 2
-        else:
-            return beta if float(here.score @ np.linalg.solve(here.information, here.score)) < 1e-10 else None
-        beta, here = beta + step, there
-    return None
+    return terms, FittedCox(likelihood, top.beta, design.covariates), ""
 
 
 def _firth(design: Design, data: SurvivalTimes) -> tuple[list[Term], FittedCox | None, str]:

@@ -1,7 +1,7 @@
 """Firth's penalised likelihood: finite estimates, profile intervals and likelihood-ratio tests where maximum likelihood runs away.
 
-The likelihood is multiplied by the root of the determinant of the information (Jeffreys' prior; Firth 1993). The climb, the profile
-and the test here serve any model that gives its penalised value, score and information; the logistic model stands below, the Cox
+The likelihood is multiplied by the root of the determinant of the information (Jeffreys' prior; Firth 1993). The profile and
+the test here serve any model that gives its penalised value, score and information; the logistic model stands below, the Cox
 model in `firth_cox`. Restricted fits keep the penalty of the whole design, as R's logistf and coxphf do.
 """
 
@@ -16,28 +16,14 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import chi2
 
+from her2ladder.analytics.statistics.climb import Model, Peak, climb
 from her2ladder.analytics.statistics.covariates import FloatArray
 from her2ladder.analytics.statistics.inputs import LEVEL
-
-Penalised = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
-CLIMBS, HALVINGS, LONGEST = 500, 40, 5.0
-STILL = 1e-9  # a score of this many standard errors counts as zero
-FLOOR = 1e-5  # where rounding stops the climb, a score below this still counts
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Peak:
-    """The top of a penalised likelihood: where, how high, the information there, and whether the climb came to rest."""
-
-    beta: FloatArray
-    value: float
-    information: FloatArray
-    converged: bool
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FirthFit:
-    """Penalised estimates: coef, se, lo, hi, p (p,) on the log scale (NaN: an end that lies beyond any number); converged."""
+    """Model estimates: coef, se, lo, hi, p (p,) on the log scale (NaN: an end that lies beyond any number); converged."""
 
     coef: FloatArray
     se: FloatArray
@@ -47,39 +33,7 @@ class FirthFit:
     converged: bool
 
 
-def climb(model: Penalised, start: FloatArray, free: NDArray[np.bool_]) -> Peak:
-    """Return the peak over the free parameters, the others held where they start (Fisher scoring, steps halved until they rise)."""
-    beta = start.copy()
-    value, score, information = model(beta)
-    for _ in range(CLIMBS):
-        if not np.isfinite(value):
-            break
-        inner = information[np.ix_(free, free)]
-        tension = float(np.max(np.abs(score[free]) / np.sqrt(np.diag(inner)), initial=0.0))
-        if tension < STILL:
-            return Peak(beta, value, information, True)
-        step = np.zeros_like(beta)
-        step[free] = np.linalg.solve(inner, score[free])
-        step *= min(1.0, LONGEST / float(np.abs(step).max()))
-        risen = _rise(model, beta, step, value)
-        if risen is None:
-            return Peak(beta, value, information, tension < FLOOR)
-        beta, value, score, information = risen
-    return Peak(beta, value, information, False)
-
-
-def _rise(model: Penalised, beta: FloatArray, step: FloatArray, value: float) -> tuple[FloatArray, float, FloatArray, FloatArray] | None:
-    """Return the first point on the way back along the step that is no lower, None where rounding leaves nothing to gain."""
-    for _ in range(HALVINGS):
-        there = beta + step
-        risen, score, information = model(there)
-        if risen >= value and bool((there != beta).any()):
-            return there, risen, score, information
-        step = step / 2
-    return None
-
-
-def firth_fit(model: Penalised, size: int) -> FirthFit:
+def firth_fit(model: Model, size: int) -> FirthFit:
     """Return estimates with profile penalised-likelihood intervals and likelihood-ratio P values, one degree of freedom each.
 
     model    penalised value, score and information at (size,) parameters whose natural unit is of the order of 1
@@ -98,7 +52,7 @@ def firth_fit(model: Penalised, size: int) -> FirthFit:
     return FirthFit(top.beta, se, lo, hi, p, True)
 
 
-def restricted_p(model: Penalised, top: Peak, zero: NDArray[np.bool_]) -> float:
+def restricted_p(model: Model, top: Peak, zero: NDArray[np.bool_]) -> float:
     """Return the P value of the penalised likelihood ratio of the parameters marked `zero` being zero; NaN where that climb fails."""
     below = climb(model, np.where(zero, 0.0, top.beta), ~zero)
     if not below.converged:
@@ -106,7 +60,7 @@ def restricted_p(model: Penalised, top: Peak, zero: NDArray[np.bool_]) -> float:
     return float(chi2.sf(max(0.0, 2 * (top.value - below.value)), int(zero.sum()))) if below.converged else float("nan")
 
 
-def _limit(model: Penalised, top: Peak, at: int, step: float) -> float:
+def _limit(model: Model, top: Peak, at: int, step: float) -> float:
     """Return where the profile of one parameter has fallen by half the chi-square quantile, going from the peak in steps of `step`."""
     drop = float(chi2.ppf(LEVEL, 1)) / 2
     free = np.arange(len(top.beta)) != at
@@ -124,24 +78,27 @@ def _limit(model: Penalised, top: Peak, at: int, step: float) -> float:
     near, far = 0.0, 1.5 * step
     for _ in range(60):
         if height(far) < 0:
-            return float(top.beta[at] + brentq(height, near, far, xtol=1e-11, rtol=1e-12))
+            return float(top.beta[at] + brentq(height, near, far, xtol=1e-10 * abs(step), rtol=1e-12))
         near, far = far, 1.5 * far
     return float("nan")
 
 
-def penalise(value: float, score: FloatArray, information: FloatArray, slope: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+def penalised(
+    value: float, score: FloatArray, information: FloatArray, pull: Callable[[FloatArray], FloatArray]
+) -> tuple[float, FloatArray, FloatArray]:
     """Return value and score with Firth's penalty added.
 
-    slope    (p, p, p), derivative of the information: slope[a, b, c] = d I[a, b] / d beta[c]
+    pull     from the inverse information (p, p) to tr(inverse x derivative of the information), one entry a parameter
+    returns  -inf as the value where the information has no positive determinant: no step is taken there
     """
     sign, log_determinant = np.linalg.slogdet(information)
     if sign <= 0 or not np.isfinite(log_determinant):
         return -np.inf, score, information
-    penalty = 0.5 * np.einsum("ab,abc->c", np.linalg.inv(information), slope)
-    return value + 0.5 * float(log_determinant), score + penalty, information
+    inverse = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    return value + 0.5 * float(log_determinant), np.asarray(score + 0.5 * pull(inverse)), information
 
 
-def logistic_model(columns: FloatArray, outcome: NDArray[np.int64]) -> Penalised:
+def logistic_model(columns: FloatArray, outcome: NDArray[np.int64]) -> Model:
     """Return the penalised logistic likelihood.
 
     columns  (n, p), intercept included
@@ -156,8 +113,12 @@ def logistic_model(columns: FloatArray, outcome: NDArray[np.int64]) -> Penalised
         value = -float(np.logaddexp(0.0, -sign * predictor).sum())
         score = columns.T @ (outcome - chance)
         information = columns.T @ (weight[:, None] * columns)
-        slope = np.einsum("ia,ib,ic,i->abc", columns, columns, columns, weight * (expit(-predictor) - chance), optimize=True)
-        return penalise(value, score, information, slope)
+
+        def pull(inverse: FloatArray) -> FloatArray:
+            leverage = ((columns @ inverse) * columns).sum(axis=1)
+            return np.asarray(columns.T @ (leverage * weight * (expit(-predictor) - chance)))
+
+        return penalised(value, score, information, pull)
 
     return model
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from her2ladder.analytics.statistics.climb import Model
 from her2ladder.analytics.statistics.covariates import FloatArray
-from her2ladder.analytics.statistics.firth import FirthFit, Penalised, firth_fit, penalise
+from her2ladder.analytics.statistics.firth import FirthFit, firth_fit, penalised
 from her2ladder.analytics.statistics.partial_likelihood import partial_likelihood
 
 
@@ -25,7 +26,7 @@ def firth_cox(matrix: FloatArray, time: FloatArray, event: NDArray[np.bool_]) ->
     return FirthFit(fit.coef / spread, fit.se / spread, fit.lo / spread, fit.hi / spread, fit.p, fit.converged)
 
 
-def penalised_partial(columns: FloatArray, time: FloatArray, event: NDArray[np.bool_]) -> Penalised:
+def penalised_partial(columns: FloatArray, time: FloatArray, event: NDArray[np.bool_]) -> Model:
     """Return the penalised partial likelihood of standardised columns."""
     likelihood = partial_likelihood(columns, time, event, ties="breslow")
 
@@ -33,6 +34,6 @@ def penalised_partial(columns: FloatArray, time: FloatArray, event: NDArray[np.b
         found = likelihood.moments(beta, third=True)
         if not np.isfinite(found.value):
             return -np.inf, found.score, found.information
-        return penalise(found.value, found.score, found.information, found.third)
+        return penalised(found.value, found.score, found.information, lambda inverse: np.einsum("ab,abc->c", inverse, found.third))
 
     return model
