@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from her2ladder.cli import features, ingest, inspect, model, store
+from her2ladder.cli import features, ingest, inspect, model, store, synthetic
 from her2ladder.cli.context import Globals
 from her2ladder.errors import LadderError
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
-for part in (store, ingest, features, model, inspect):
+for part in (store, ingest, features, model, inspect, synthetic):
     part.register(app)
 
 

@@ -1,0 +1,79 @@
+"""The demo: the same commands that a user types, one after the other, on a synthetic cohort."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from her2ladder.cli.output import say
+from her2ladder.errors import InputError, StageError
+
+MARK = ".ladder-demo"  # only a folder that a demo made is ever replaced
+MODEL = "ladder-demo"
+
+
+def run_demo(folder: Path, seed: int, workers: int) -> None:
+    """Simulate, ingest, compute, train, score, analyse and report; print each command before it runs.
+
+    raises   InputError where `folder` holds something that no demo made; StageError where a command fails
+    """
+    _fresh(folder)
+    started = time.monotonic()
+    for step in _steps(folder, seed, workers):
+        clock = time.monotonic()
+        say(f"$ ladder {' '.join(_shown(word) for word in step)}")
+        _call(step)
+        say(f"  {time.monotonic() - clock:.1f} s")
+    say(f"done in {time.monotonic() - started:.0f} s; everything here is SYNTHETIC")
+    say(f"  the store     {folder / 'store'}   (ladder --store {folder / 'store'} sql 'SELECT * FROM score_current')")
+    say(f"  the results   {folder / 'results'}")
+
+
+def _steps(folder: Path, seed: int, workers: int) -> list[list[str]]:
+    data, store, results = folder / "data", folder / "store", folder / "results"
+    at = ["--store", str(store)]
+    many = ["--workers", str(workers)]
+    return [
+        ["simulate", str(data), "--seed", str(seed), *many],
+        ["init", str(store)],
+        [*at, "ingest", "cells", str(data / "manifest.csv"), *many],
+        [*at, "ingest", "clinical", str(data / "clinical.csv")],
+        [*at, "features", *many],
+        [*at, "map", "SYN-0001-HE", "-o", str(results / "map.png")],
+        [*at, "map", "SYN-0001-HE", "-o", str(results / "map.html")],
+        [*at, "train", "--name", MODEL, "--seed", str(seed), "--budget", "6", "--repeats", "1", *many],
+        [*at, "score", "--model", MODEL],
+        [*at, "check"],
+    ]
+
+
+def _call(step: list[str]) -> None:
+    """Run one command in this process, its table left out: the demo shows the commands, the store holds the rows."""
+    import contextlib
+    import io
+
+    from her2ladder.cli.main import app
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        try:
+            code = app(step, standalone_mode=False)
+        except SystemExit as left:
+            code = left.code
+    if code not in (None, 0):
+        raise StageError(f"demo: `ladder {' '.join(step)}` ended with exit code {code}")
+    sys.stdout.flush()
+
+
+def _fresh(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARK).is_file():
+            raise InputError(f"{folder}: wanted a new or empty folder, or one of an earlier demo; found other files")
+        shutil.rmtree(folder)
+    (folder / "results").mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("made by `ladder demo`: replaced by the next one\n")
+
+
+def _shown(word: str) -> str:
+    return f"'{word}'" if " " in word else word
