@@ -1,4 +1,4 @@
-"""What does the procedure give on real patients: IMPRESS (Huang et al., npj Precision Oncology 2023), image + clinical beside clinical alone?
+"""What does the procedure give on real patients: IMPRESS (Huang et al. 2023), image + clinical beside clinical alone?
 
     python benchmarks/learning/impress.py FOLDER [--subtype HER2+] [--budget 8] [--repeats 20] [--workers 2] [--leave-one-out]
 
@@ -40,10 +40,9 @@ def cohort(folder: Path, subtype: str) -> tuple[Design, np.ndarray, list[str]]:
 def _said(name: str, fitted: Fitted) -> None:
     of_mean = auc_logit(fitted.y, fitted.oof_mean)
     repeats = [auc(scores, fitted.y) for scores in fitted.oof["ensemble"]]
+    apparent = auc(fitted.apparent["ensemble"], fitted.y)
     print(f"{name}: AUC of the mean score {of_mean.value:.3f} (logit 95 % CI {of_mean.lo:.3f}-{of_mean.hi:.3f}),", end=" ")
-    print(
-        f"mean of per-repeat AUCs {np.mean(repeats):.3f} (SD {np.std(repeats):.3f}), apparent {auc(fitted.apparent['ensemble'], fitted.y):.3f}"
-    )
+    print(f"mean of per-repeat AUCs {np.mean(repeats):.3f} (SD {np.std(repeats):.3f}), apparent {apparent:.3f}")
     alone = {member: round(auc(scores.mean(axis=0), fitted.y), 3) for member, scores in fitted.oof.items()}
     print(f"  members of the final vote {fitted.ensemble.weights}; out-of-fold AUC of each candidate {alone}")
 

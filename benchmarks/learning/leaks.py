@@ -35,9 +35,9 @@ def main() -> int:
         areas.append(auc(fitted.oof_mean, y))
         print(f"seed {seed}: out-of-fold {areas[-1]:.3f}, apparent {auc(fitted.apparent['ensemble'], y):.3f}", flush=True)
     mean = float(np.mean(areas))
-    print(
-        f"{'leaky' if chosen.leaky else 'honest'}: mean {mean:.4f}, SD {np.std(areas, ddof=1):.4f}, {min(areas):.3f} to {max(areas):.3f}, {len(areas)} seeds"
-    )
+    which = "leaky" if chosen.leaky else "honest"
+    spread = f"SD {np.std(areas, ddof=1):.4f}, {min(areas):.3f} to {max(areas):.3f}"
+    print(f"{which}: mean {mean:.4f}, {spread}, {len(areas)} seeds, budget {chosen.budget}")
     return int((0.45 <= mean <= 0.55) == chosen.leaky)
 
 

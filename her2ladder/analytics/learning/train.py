@@ -7,6 +7,7 @@ and what the final ensemble gives to other patients (`Ensemble.scores`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ from her2ladder.analytics.learning.ensemble import Ensemble
 from her2ladder.analytics.learning.nested import ENSEMBLE, HeldOut, Learned, Settings, held_out, learn, outer_folds
 from her2ladder.analytics.learning.selection import Ranking
 from her2ladder.analytics.learning.tuning import Tried
-from her2ladder.errors import InputError
+from her2ladder.errors import InputError, StageError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -118,7 +119,7 @@ def train(
     workers        processes; the scores do not depend on it
     drop_unusable  leave out columns that are constant or missing for all, instead of refusing them
     progress       called with (done, all, what was done) after each fit
-    raises         InputError in one line (see design.ready and nested.outer_folds)
+    raises         InputError in one line (see design.ready and nested.outer_folds); StageError where a worker was killed
     """
     settings = settings or Settings()
     _check(settings, workers)
@@ -157,10 +158,16 @@ def _run(
     # no memory maps: an array must look the same to every worker, and these are small
     parallel = Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, max_nbytes=None)
     results: dict[int, HeldOut | Learned] = {}
-    for number, result in parallel(calls):
-        results[number] = result
-        if progress is not None:
-            progress(len(results), len(tasks), _said(tasks[number], settings))
+    try:
+        for number, result in parallel(calls):
+            results[number] = result
+            if progress is not None:
+                progress(len(results), len(tasks), _said(tasks[number], settings))
+    except BrokenExecutor as broken:
+        raise StageError(
+            f"train: a worker process was ended from outside after {len(results)} of {len(tasks)} fits (out of memory?);"
+            " try again with fewer workers"
+        ) from broken
     return [results[i] for i in range(len(tasks))]
 
 

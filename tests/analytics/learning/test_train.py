@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from her2ladder.analytics.learning import train as train_module
 from her2ladder.analytics.learning.candidates import CANDIDATES
 from her2ladder.analytics.learning.cuts import learn_cuts
 from her2ladder.analytics.learning.design import Design
 from her2ladder.analytics.learning.nested import ENSEMBLE, Settings
 from her2ladder.analytics.learning.train import Trained, train
 from her2ladder.analytics.learning.tuning import auc
-from her2ladder.errors import InputError
+from her2ladder.errors import InputError, StageError
 
 Ints = NDArray[np.int64]
 MakeCohort = Callable[..., tuple[Design, Ints]]
@@ -141,3 +143,16 @@ def test_on_the_strong_generator_the_out_of_fold_auc_comes_near_the_oracles() ->
         cheap = Settings(budget=4, repeats=1, candidates=("elastic_net", "svm"))
         gaps.append(auc(truth, y) - auc(train(design, y, cheap).model.oof_mean, y))
     assert np.mean(gaps) < 0.06
+
+
+def test_a_killed_worker_is_told_in_one_line(cohort: MakeCohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool's own error is raised in place of a fit: killing a process here would leave the test's outcome to chance."""
+
+    def killed(*task: object) -> None:
+        raise BrokenProcessPool("a worker was killed")
+
+    design, y = cohort(2, n=60, p=4)
+    monkeypatch.setattr(train_module, "_numbered", killed)
+    with pytest.raises(StageError, match=r"ended from outside after 0 of 16 fits \(out of memory\?\)") as caught:
+        train(design, y)
+    assert "\n" not in str(caught.value)
