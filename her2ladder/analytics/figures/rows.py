@@ -68,7 +68,7 @@ class RowTable:
         self._left = [] if stacked else self._columns([row.left for row in real])
         widest = max(text_mm(row.label) for row in real)
         taken = sum(self._right) + sum(self._left) + _GAP * (len(self._right) + len(self._left) + 1)
-        self._label = min(widest, max(width * (0.34 if stacked else 0.30), width - taken - (26 if stacked else 45)))
+        self._label = min(widest, max(width * (0.34 if stacked else 0.30), width - taken - (23 if stacked else 45)))
         self._axis_left = self._label + sum(self._left) + _GAP * (len(self._left) + 1)
         self._axis_width = width - self._axis_left - sum(self._right) - _GAP * len(self._right)
         self._cells = [self._lines_of(row) for row in rows]
@@ -124,7 +124,7 @@ class RowTable:
         depth = self._depth(cells)
         starts = self._starts(left)
         for at, (lines, (x, align)) in enumerate(zip(cells, starts, strict=False)):
-            y = top + (depth - len(lines) * line_mm()) / 2
+            y = top + (depth - len(lines) * line_mm()) / 2 + 0.3  # glyphs sit high in their line
             for i, line in enumerate(lines):
                 is_size = self._stacked and at == 0 and i >= len(self._label_lines(row)) and not bold
                 page.text(line, x, y + i * line_mm(), ha=align, bold=bold, colour=MUTED if is_size else INK)

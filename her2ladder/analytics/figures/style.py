@@ -72,6 +72,7 @@ RC: dict[str, Any] = {
 }
 
 P = ParamSpec("P")
+Grid = Literal["", "x", "y", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +148,16 @@ def line_mm(pt: float = SMALL_PT) -> float:
     return 1.27 * pt * _MM_PER_PT
 
 
-def wrapped(text: str, width_mm: float, pt: float = SMALL_PT, bold: bool = False) -> list[str]:
-    """Return text in lines no wider than `width_mm`, broken after blanks, underscores, slashes and, where nothing else helps, anywhere."""
+def wrapped(text: str, width_mm: float, pt: float = SMALL_PT, bold: bool = False, breaks: str = "_/") -> list[str]:
+    """Return text in lines no wider than `width_mm`, broken after blanks and the characters of `breaks`, else anywhere.
+
+    'n = 276', 'P < 0.01' and '95 %' stay together.
+    """
+    within = re.escape(breaks)
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
-        for word in re.findall(r"[^\s_/]*[\s_/]+|[^\s_/]+", paragraph):
+        for word in re.findall(rf"(?: [=<>] | (?=%)|[^\s{within}])+[\s{within}]*|[\s{within}]+", paragraph):
             if line and text_mm((line + word).rstrip(), pt, bold) > width_mm:
                 lines.append(line.rstrip())
                 line = ""
@@ -188,7 +193,7 @@ class Page:
         self.lines(title, EDGE_MM, top, pt=TITLE_PT, bold=True)
         self.lines(foot, EDGE_MM, body_mm + 1.5, colour=MUTED)
 
-    def axes(self, left: float, top: float, width: float, height: float, *, grid: Literal["", "x", "y", "both"] = "", off: bool = False, **options: Any) -> Axes:
+    def axes(self, left: float, top: float, width: float, height: float, *, grid: Grid = "", off: bool = False, **options: Any) -> Axes:
         """Return axes at a place of the body; `grid` is '', 'x', 'y' or 'both', `off` hides frame and ticks."""
         x, y = self._place(left, top + height)
         made = self.figure.add_axes((x, y, width / self.sheet.width_mm, height / self.height_mm), **options)

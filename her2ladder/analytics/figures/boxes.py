@@ -1,0 +1,139 @@
+"""Box plots of features between groups with every patient as a point, medians, P and effect (Fig. 6b-e, 7a-d)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from her2ladder.analytics.figures.marks import LEVEL_MM, Span, bracket_rows, draw_brackets, jitter
+from her2ladder.analytics.figures.style import INK, MUTED, SINGLE, SMALL_PT, Page, Sheet, empty_figure, line_mm, styled, text_mm, wrapped
+from her2ladder.analytics.figures.words import missing, need, number, optional, p_equals, p_value, short
+from her2ladder.analytics.palette import band_colours
+
+_LEFT, _RIGHT, _BOX_MM = 11.0, 1.5, 34.0
+
+
+@styled
+def boxes_figure(
+    values: pd.DataFrame,
+    tests: pd.DataFrame | None = None,
+    *,
+    groups: Sequence[str],
+    colours: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+    seed: int = 1,
+    sheet: Sheet = SINGLE,
+) -> Figure:
+    """Return a panel of boxes for each feature, in the order of `values`.
+
+    values   feature, group, value (NULLs are not drawn and not counted)
+    tests    feature, a, b, p, p_adjusted, effect (rank-biserial), one bracket each; optional note
+    groups   groups at the axis, left to right
+    units    feature -> unit of its axis
+    """
+    need(values, ("feature", "group", "value"), "box plots")
+    drawn = values[values["group"].isin(list(groups))].dropna(subset=["value"])
+    features = list(dict.fromkeys(values["feature"]))
+    if drawn.empty:
+        return empty_figure(f"No box to draw: no patient of {', '.join(groups)} has a value.", sheet)
+    tests = pd.DataFrame(columns=["feature", "a", "b", "p"]) if tests is None else tests
+    need(tests, ("feature", "a", "b", "p"), "box plots, tests")
+    colour = dict(colours or band_colours(groups))
+    room = sheet.width_mm - 2
+    least = _LEFT + _RIGHT + max(26.0, len(groups) * max(9.2, *(text_mm(group) + 0.4 for group in groups)))
+    across = max(1, min(len(features), int(room // least)))
+    width = room / across
+    each = (width - _LEFT - _RIGHT) / len(groups)
+    titles = {name: wrapped(name, width - 3, bold=True) for name in features}
+    spans = {name: _spans(tests, name, groups) for name in features}
+    levels = max(bracket_rows([s for s, _ in found], [label for _, label in found], each) for found in spans.values())
+    over, head = levels * LEVEL_MM + 1.5, max(map(len, titles.values())) * line_mm() + 1
+    height = head + over + _BOX_MM + 3 * line_mm() + 5
+    sheet = sheet.noting(
+        "box: quartiles, line: median, whiskers: 1.5 interquartile ranges, points: patients",
+        *_notes(tests, any("r =" in label for found in spans.values() for _, label in found)),
+    )
+    page = Page(sheet, height * -(-len(features) // across))
+    for at, name in enumerate(features):
+        left, top = (at % across) * width, (at // across) * height
+        page.lines(titles[name], left + 2, top, bold=True)
+        axes = page.axes(left + _LEFT, top + head, width - _LEFT - _RIGHT, over + _BOX_MM)
+        _panel(axes, drawn[drawn["feature"] == name], groups, colour, seed + at, over, spans[name], each)
+        _below(page, drawn[drawn["feature"] == name], groups, left, top + head + over + _BOX_MM + 1.2 + line_mm(), each)
+        axes.set_ylabel((units or {}).get(name, ""), y=_BOX_MM / (over + _BOX_MM) / 2)
+    return page.figure
+
+
+def _below(page: Page, values: pd.DataFrame, groups: Sequence[str], left: float, top: float, each: float) -> None:
+    """Set how many patients each box stands for, and their median."""
+    for row, word in enumerate(("n", "median")):
+        page.text(word, left + 2, top + row * line_mm(), colour=MUTED)
+    for x, group in enumerate(groups):
+        own = values.loc[values["group"] == group, "value"].to_numpy(float)
+        for row, text in enumerate((f"{len(own)}", short(np.median(own)) if len(own) else "–")):
+            page.text(text, left + _LEFT + (x + 0.5) * each, top + row * line_mm(), ha="center")
+
+
+def _panel(
+    axes: Axes,
+    values: pd.DataFrame,
+    groups: Sequence[str],
+    colour: Mapping[str, str],
+    seed: int,
+    over: float,
+    found: list[tuple[Span, str]],
+    mm: float,
+) -> None:
+    each = [values.loc[values["group"] == group, "value"].to_numpy(float) for group in groups]
+    for x, (group, own) in enumerate(zip(groups, each, strict=True)):
+        if not len(own):
+            continue
+        points = jitter(len(own), seed * 97 + x, 0.2)
+        axes.plot(x + points, np.sort(own), "o", markersize=1.8, color=colour[group], alpha=0.55, markeredgewidth=0, zorder=2)
+        line = {"color": INK, "linewidth": 0.8}
+        axes.boxplot(
+            own, positions=[x], widths=0.56, showfliers=False, boxprops=line, whiskerprops=line, capprops=line,
+            medianprops={"color": INK, "linewidth": 1.6}, manage_ticks=False, zorder=3,
+        )  # fmt: skip
+    axes.set_xticks(range(len(groups)), groups)
+    axes.tick_params(axis="x", length=0)
+    everything = np.concatenate(each)
+    if not len(everything):
+        axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color=MUTED, fontsize=SMALL_PT)
+        axes.set_yticks([])
+        return
+    low, high = float(everything.min()), float(everything.max())
+    margin = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
+    low, high = low - margin, high + margin
+    per_mm = (high - low) / _BOX_MM
+    axes.set(xlim=(-0.5, len(groups) - 0.5), ylim=(low, high + over * per_mm))
+    ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
+    axes.set_yticks(ticks)
+    axes.spines["left"].set_bounds(low, high)
+    draw_brackets(axes, [s for s, _ in found], [label for _, label in found], high + 1.2 * per_mm, per_mm, mm)
+
+
+def _spans(tests: pd.DataFrame, feature: str, groups: Sequence[str]) -> list[tuple[Span, str]]:
+    """Return a bracket for each test with a P; a single one has room for the effect, several show P alone."""
+    found = []
+    rows = [row for row in tests[tests["feature"] == feature].itertuples() if not missing(row.p) and {row.a, row.b} <= set(groups)]
+    for row in rows:
+        adjusted, effect = optional(row, "p_adjusted"), optional(row, "effect")
+        p = row.p if adjusted is None else adjusted
+        label = p_value(p) if len(rows) > 1 else p_equals(p) + ("" if effect is None else f", r = {number(effect)}")
+        found.append(((float(groups.index(row.a)), float(groups.index(row.b))), label))
+    return found
+
+
+def _notes(tests: pd.DataFrame, effects: bool) -> list[str]:
+    if tests.empty:
+        return []
+    adjusted = "p_adjusted" in tests and tests["p_adjusted"].notna().any()
+    notes = [f"{'adjusted ' if adjusted else ''}P: Wilcoxon rank-sum" + ("; r: rank-biserial" if effects else "")]
+    if "note" in tests:
+        notes += list(dict.fromkeys(str(note) for note in tests["note"].dropna() if note))
+    return notes
