@@ -7,6 +7,7 @@ Both engines (compiled kernel, DuckDB SQL) give the same rows to the last digit,
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,13 +25,13 @@ from her2ladder.errors import InputError, LadderError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.run import run, to_json
+from her2ladder.schema import lake
 from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
 
 Report = Callable[[int, int, int], None]
 ENGINES = ("kernel", "sql")
-SLIDE_ROWS = {"cell_pairs": CELL_PAIR}
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,11 @@ def compute_features(
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
     done = n_cells = 0
+    since = time.monotonic()
     with store.working():
         for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler)):
-            _publish(store, settings, batch)
+            _publish(store, settings, batch, since)
+            since = time.monotonic()
             for task, result in batch:
                 done, n_cells = done + 1, n_cells + task.n_cells
                 progress(done, len(tasks), n_cells)
@@ -118,16 +121,15 @@ def compute_features(
 
 def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     """A worker's part: one slide's cells in, its per-cell files in the lake and its values out."""
-    store = Store(root)
     cells = pq.read_table(
         root / task.path, columns=["cell_id", "cell_class", "x_um", "y_um"], read_dictionary=["cell_class"], partitioning=None
     )
     number = class_numbers(cells.column("cell_class"), task.classes)
     profiles, values = _profile(settings, task, cells, number)
-    folder = store.folder("cell_pairs", task.slide_id, task.stain)
+    folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)
     files = [
         _into_lake(
-            store,
+            root,
             "cell_pairs",
             task,
             settings,
@@ -139,8 +141,8 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     if settings.centralities or settings.morphology:
         from her2ladder.analytics.extras import extra_files
 
-        for kind, draft, n_rows, note in extra_files(store, settings, task, cells, number):
-            files.append(_into_lake(store, kind, task, settings, draft, n_rows))
+        for kind, draft, n_rows, note in extra_files(root, settings, task, cells, number):
+            files.append(_into_lake(root, kind, task, settings, draft, n_rows))
             notes += [note] if note else []
     return Profiled(tuple(files), tuple(values), tuple(notes))
 
@@ -185,9 +187,9 @@ def _profile_in_sql(
     return profiles, values
 
 
-def _into_lake(store: Store, kind: str, task: SlideTask, settings: Settings, draft: Path, n_rows: int) -> dict[str, Any]:
+def _into_lake(root: Path, kind: str, task: SlideTask, settings: Settings, draft: Path, n_rows: int) -> dict[str, Any]:
     n_bytes = draft.stat().st_size
-    path, sha256 = store.publish_file(draft, kind, task.slide_id, task.stain)
+    path, sha256 = lake.publish_file(root, draft, kind, task.slide_id, task.stain)
     return {
         "kind": kind,
         "slide_id": task.slide_id,
@@ -203,7 +205,7 @@ def _into_lake(store: Store, kind: str, task: SlideTask, settings: Settings, dra
     }
 
 
-def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, Profiled | LadderError]]) -> None:
+def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, Profiled | LadderError]], since: float) -> None:
     arguments = {
         "slides": [f"{task.slide_id} {task.stain}" for task, _ in batch],
         "engine": settings.engine,
@@ -212,7 +214,7 @@ def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, 
         "centralities": settings.centralities,
         "morphology": settings.morphology,
     }
-    with run(store, "features", arguments) as this:
+    with run(store, "features", arguments, since=since) as this:
         for task, result in batch:
             this.inputs[f"{task.slide_id} {task.stain}"] = task.sha256
             where = {"source_name": task.path, "slide_id": task.slide_id, "stain": task.stain}

@@ -22,7 +22,8 @@ from her2ladder.analytics.learning.score import score
 from her2ladder.analytics.learning.train import Fitted, train
 from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.run import Run, run
-from her2ladder.schema.store import Store, sha256_of, sync
+from her2ladder.schema.lake import sha256_of, sync
+from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FOLD_PREDICTION, MODEL, MODEL_BAND, SCORE
 
 RIVAL = "-clinical"  # the fair rival of a model is stored as a score of its own under this ending

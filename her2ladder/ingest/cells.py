@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,8 +15,10 @@ from her2ladder.ingest.plan import Defaults, Source, plan_sources
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
 from her2ladder.queries.run import run, to_json
+from her2ladder.schema import lake
 from her2ladder.schema.labels import LabelMap, load_label_map
-from her2ladder.schema.store import Store, sha256_of
+from her2ladder.schema.lake import sha256_of
+from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FEATURE_DICTIONARY, LABEL_MAP, MANIFEST, PATIENT, QUARANTINE, SCHEMA_VERSION, SLIDE, VOCABULARY
 
 Report = Callable[[int, int, int], None]
@@ -101,11 +104,11 @@ def _read(
     """Read, and publish a batch of slides at a time."""
     work = partial(_read_one, store.root, maps, max_bad_share)
     done = n_cells = 0
+    since = time.monotonic()
     with store.working():
         for batch in batches(fan_out(sources, work, workers=workers)):
-            with run(
-                store, "ingest cells", {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
-            ) as this:
+            arguments = {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
+            with run(store, "ingest cells", arguments, since=since) as this:
                 for source, outcome in batch:
                     this.inputs[source.path.name] = source.sha256
                     this.append(QUARANTINE, _quarantine_rows(source, outcome))
@@ -115,6 +118,7 @@ def _read(
                             this.insert_new(table, rows)
                         this.append(MANIFEST, [_manifest_row(source, label_map, outcome)])
                         this.n_lake_rows += outcome.written.n_rows
+            since = time.monotonic()
             for source, outcome in batch:
                 one = _ingested(source, outcome)
                 done, n_cells = done + 1, n_cells + one.n_cells
@@ -126,8 +130,7 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
     """A worker's part: one source to one Parquet file in the lake."""
     if source.fault:
         raise InputError(source.fault)
-    store = Store(root)
-    folder = store.folder("cells", source.slide_id, source.stain)
+    folder = lake.folder(root, "cells", source.slide_id, source.stain)
     folder.mkdir(parents=True, exist_ok=True)
     spec = CellSource(
         slide_id=source.slide_id,
@@ -145,7 +148,7 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
         source_sha256=source.sha256,
     )
     written = write_cells(source.path, folder, spec)
-    path, sha256 = store.publish_file(written.path, "cells", source.slide_id, source.stain)
+    path, sha256 = lake.publish_file(root, written.path, "cells", source.slide_id, source.stain)
     return _Done(written, path, sha256)
 
 

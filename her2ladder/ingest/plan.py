@@ -9,7 +9,7 @@ from pathlib import Path
 
 from her2ladder.errors import InputError
 from her2ladder.ingest.tables import check_id, read_table
-from her2ladder.schema.store import sha256_of
+from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
 
 MANIFEST_COLUMNS = (

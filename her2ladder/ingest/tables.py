@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from her2ladder.errors import InputError
-from her2ladder.schema.store import sha256_of
+from her2ladder.schema.lake import sha256_of
 
 MAX_BYTES = 2_000_000_000
 MAX_XLSX_UNPACKED_BYTES = 500_000_000

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from her2ladder.errors import LadderError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.run import run
-from her2ladder.schema.store import OPEN_FILE, Store, sha256_of
+from her2ladder.schema.lake import sha256_of
+from her2ladder.schema.store import OPEN_FILE, Store
 from her2ladder.schema.tables import LAKE, MANIFEST
 
 

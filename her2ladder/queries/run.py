@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -91,19 +91,21 @@ class Run:
                 "snapshot": snapshot,
             }
             insert(con, RUN_TABLE, rows_of(RUN_TABLE, [record]), self.id)
-            for table, rows in self._keys:
+            for table, rows in _joined(self._keys):
                 insert(con, table, rows, self.id, or_ignore=True)
-            for table, rows in self._facts:
+            for table, rows in _joined(self._facts):
                 insert(con, table, rows, self.id)
 
 
 @contextmanager
-def run(store: Store, stage: str, arguments: Mapping[str, object], *, seed: int | None = None) -> Iterator[Run]:
+def run(store: Store, stage: str, arguments: Mapping[str, object], *, seed: int | None = None, since: float | None = None) -> Iterator[Run]:
     """Yield a run over the store's state now; leaving the frame without an error publishes it.
 
     A stage that fails leaves no row and no run.
+    since    monotonic clock at which the work began, where it began before the frame
     """
-    started, clock = datetime.now(UTC), time.monotonic()
+    clock = time.monotonic() if since is None else since
+    started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
     with store.reading() as con:
         this = Run(store, stage, arguments, con)
         this.seed = seed
@@ -116,8 +118,9 @@ def insert(con: duckdb.DuckDBPyConnection, table: Table, rows: pa.Table, run_id:
     names = [name for name in table.names if name != "run"]
     chosen = ", ".join(quoted(name) for name in names)
     con.register("rows_in", rows.select(names))
+    distinct = "DISTINCT " if or_ignore else ""
     verb = "INSERT OR IGNORE INTO" if or_ignore else "INSERT INTO"
-    con.execute(f"{verb} base.{quoted(table.name)} ({chosen}, run) SELECT {chosen}, ? FROM rows_in", [run_id])
+    con.execute(f"{verb} base.{quoted(table.name)} ({chosen}, run) SELECT {distinct}{chosen}, ? FROM rows_in", [run_id])
     con.unregister("rows_in")
 
 
@@ -155,6 +158,14 @@ def _arrow(table: Table, rows: pa.Table | Iterable[dict[str, Any]]) -> pa.Table:
         filled = rows if "run" in rows.column_names else rows.append_column("run", pa.array([""] * rows.num_rows, pa.string()))
         return table.cast(filled)
     return rows_of(table, ({"run": "", **row} for row in rows))
+
+
+def _joined(written: list[tuple[Table, pa.Table]]) -> list[tuple[Table, pa.Table]]:
+    """Rows of one table together, tables in the order they were first written: one insert each."""
+    parts: dict[str, tuple[Table, list[pa.Table]]] = {}
+    for table, rows in written:
+        parts.setdefault(table.name, (table, []))[1].append(rows)
+    return [(table, pa.concat_tables(rows)) for table, rows in parts.values()]
 
 
 def _last_run(con: duckdb.DuckDBPyConnection, table: str) -> str:

@@ -8,7 +8,6 @@ Only this module opens DuckDB on the catalog.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -16,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import duckdb
 
 from her2ladder.errors import InputError, MissingError, StageError, StoreBusyError
 from her2ladder.schema import views
 from her2ladder.schema.contract import literal
+from her2ladder.schema.lake import sync, write_whole
 from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
 
 CATALOG_FILE = "catalog.duckdb"
@@ -119,6 +118,25 @@ class Store:
                 yield con
             self.write_open_sql()
 
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the store against sweeping while lake files are written that no manifest row names yet; many may hold it."""
+        with (self.root / ".work").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def sweeping(self) -> Iterator[bool]:
+        """Yield whether nothing is being written, and keep it so."""
+        with (self.root / ".work").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                with _locked(self.root):
+                    yield True
+
     def write_open_sql(self) -> None:
         """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in the store's folder."""
         try:
@@ -139,45 +157,6 @@ class Store:
         ]
         lines += views.statements(state, as_of=None, lake=lake)
         return ";\n".join(lines) + ";\n"
-
-    # ---- lake --------------------------------------------------------------------------------------------------------
-
-    def folder(self, kind: str, slide_id: str, stain: str) -> Path:
-        """Return the lake folder of one slide and stain; ids are escaped, so that none can leave the store."""
-        return self.root / kind / f"stain={quote(stain, safe='')}" / f"slide_id={quote(slide_id, safe='')}"
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """Hold the store against sweeping while lake files are written that no manifest row names yet; many may hold it."""
-        with (self.root / ".work").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH)
-            yield
-
-    @contextmanager
-    def sweeping(self) -> Iterator[bool]:
-        """Yield whether nothing is being written, and keep it so."""
-        with (self.root / ".work").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                with _locked(self.root):
-                    yield True
-
-    def publish_file(self, draft: Path, kind: str, slide_id: str, stain: str) -> tuple[str, str]:
-        """Move a finished Parquet file into the lake under its content's name; return (path in the store, sha256).
-
-        It counts only when a manifest row names it: until then a kill leaves an orphan that `ladder check` sweeps.
-        """
-        sha256 = sha256_of(draft)
-        folder = self.folder(kind, slide_id, stain)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{sha256[:12]}.parquet"
-        sync(draft)
-        os.replace(draft, target)
-        sync(folder)
-        return target.relative_to(self.root).as_posix(), sha256
 
 
 @contextmanager
@@ -263,32 +242,6 @@ def lay_out(con: duckdb.DuckDBPyConnection) -> None:
     for table in CATALOG:
         for statement in table.ddl("base"):
             con.execute(statement)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file's bytes, hex."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a folder to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never half."""
-    draft = path.with_name(f".{path.name}-{os.getpid()}.draft")
-    try:
-        draft.write_bytes(content)
-        sync(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _version_message(root: Path, found: int) -> str:
