@@ -256,7 +256,8 @@ def _tasks(store: Store, settings: Settings, slides: Sequence[str], force: bool)
     unknown = sorted(set(slides) - {row[0] for row in rows})
     if unknown:
         raise InputError(f"--slide-id: no slide called {unknown[0]!r} in the store")
-    tasks, unchanged = [], []
+    tasks: list[SlideTask] = []
+    unchanged: list[SlideTask] = []
     for slide_id, stain, path, sha256, n_cells in rows:
         if slides and slide_id not in slides:
             continue

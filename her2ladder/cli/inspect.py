@@ -152,7 +152,8 @@ def _answer(context: typer.Context, query: str, given: dict[str, object], format
 def _print_table(reader: pa.RecordBatchReader) -> None:
     from her2ladder.queries import formats
 
-    names, rows, is_cut = reader.schema.names, [], False
+    names, is_cut = reader.schema.names, False
+    rows: list[list[object]] = []
     for row in formats.rows(reader):
         if sys.stdout.isatty() and len(rows) == TERMINAL_ROWS:
             is_cut = True

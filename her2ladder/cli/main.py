@@ -5,6 +5,7 @@ Commands live in their own files; nothing heavy is imported before a command nee
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,8 @@ def main() -> None:
     except LadderError as error:
         sys.stderr.write(f"ladder: {error}\n")
         sys.exit(1)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno != errno.EPIPE and "Broken pipe" not in str(error):  # polars raises it without a number
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -28,7 +28,9 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str = "", c
     if as_json:
         sys.stdout.write(rows_as_json(rows) + "\n")
         return
-    names = list(columns or (rows[0].keys() if rows else ()))
+    if not rows:
+        return
+    names = list(columns or rows[0].keys())
     table(names, [[row.get(name) for name in names] for row in rows], title=title)
 
 
