@@ -79,11 +79,18 @@ ALLOWED = frozenset(
 
 @dataclass(frozen=True)
 class Model:
-    """A model as loaded: what scores, its frozen cuts, and model.json as it stands."""
+    """A model as loaded.
+
+    ensemble  what scores
+    cuts      frozen at training
+    card      model.json as it stands
+    differs   packages whose version is not the one of the training, each as a phrase: scores may differ and should be compared
+    """
 
     ensemble: Ensemble
     cuts: Cuts
     card: dict[str, Any]
+    differs: tuple[str, ...]
 
 
 def save(fitted: Fitted, folder: Path, name: str) -> dict[str, Any]:
@@ -120,7 +127,7 @@ def load(folder: Path) -> Model:
         raise InputError(
             f"{folder / 'model.skops'}: not a model of this program ({type(wrong).__name__}: {wrong}); train the model again"
         ) from wrong
-    return Model(ensemble, Cuts(card["q1"], card["q2"], card["threshold"]), card)
+    return Model(ensemble, Cuts(card["q1"], card["q2"], card["threshold"]), card, _differs(card))
 
 
 def fingerprint(fitted: Fitted) -> str:
@@ -129,6 +136,17 @@ def fingerprint(fitted: Fitted) -> str:
     told.update(np.ascontiguousarray(fitted.values).tobytes())
     told.update(fitted.y.astype(np.int64).tobytes())
     return told.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {package: version(package) for package in ("her2ladder", "numpy", "scikit-learn", "skops", "xgboost-cpu")}
+
+
+def _differs(card: dict[str, Any]) -> tuple[str, ...]:
+    now = _versions()
+    return tuple(
+        f"{package} {then} at training, {now.get(package)} now" for package, then in card["versions"].items() if now.get(package) != then
+    )
 
 
 def _card(fitted: Fitted, name: str) -> dict[str, Any]:
@@ -150,7 +168,7 @@ def _card(fitted: Fitted, name: str) -> dict[str, Any]:
         "threshold": fitted.cuts.threshold,
         "settings": asdict(fitted.settings) | {"candidates": list(fitted.settings.candidates)},
         "training": {"patients": len(fitted.y), "residual_disease": int(fitted.y.sum()), "fingerprint": fingerprint(fitted)},
-        "versions": {package: version(package) for package in ("her2ladder", "numpy", "scikit-learn", "skops", "xgboost-cpu")},
+        "versions": _versions(),
     }
 
 
@@ -163,6 +181,7 @@ def _read_card(file: Path) -> dict[str, Any]:
             and all(isinstance(card[cut], float) for cut in ("q1", "q2", "threshold"))
             and all(m["candidate"] in CANDIDATES and isinstance(m["weight"], float) for m in card["members"])
             and isinstance(card["model_skops_sha256"], str)
+            and isinstance(card["versions"], dict)
             and abs(sum(m["weight"] for m in card["members"]) - 1) < 1e-9
         )
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -65,6 +65,15 @@ def test_the_card_says_what_the_model_is(trained: Trained, folder: Path) -> None
     assert [m["candidate"] for m in card["members"]] == list(trained.model.ensemble.members)
 
 
+def test_a_model_trained_with_other_versions_loads_and_says_so(folder: Path) -> None:
+    assert persist.load(folder).differs == ()
+    card = json.loads((folder / "model.json").read_text())
+    card["versions"]["scikit-learn"] = "0.1"
+    (folder / "model.json").write_text(json.dumps(card))
+    (difference,) = persist.load(folder).differs
+    assert difference.startswith("scikit-learn 0.1 at training, ")
+
+
 def test_every_candidate_on_every_kind_of_draw_fits_the_list_of_types(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     values = random.normal(size=(60, 12))
