@@ -96,7 +96,7 @@ def pair_profiles(
     source      sc-MTOP (Zhao et al. 2023), WSIGraph.py; nearest per class, ties by cell_id
     """
     x, y, number, ident = checked_cells(x_um, y_um, cls, n_classes, radius_um, k, cell_id)
-    offsets = _block_offsets(number, n_classes)
+    offsets = block_offsets(number, n_classes)
     rows = profile_pairs(x, y, number, ident, n_classes, float(radius_um), int(k), offsets, pair_numbers(n_classes))
     return PairProfiles(n_classes, offsets, *rows)
 
@@ -168,7 +168,8 @@ def _ascending(ident: NDArray[Any]) -> NDArray[np.int64]:
     return order
 
 
-def _block_offsets(number: NDArray[np.int32], n_classes: int) -> NDArray[np.int64]:
+def block_offsets(number: NDArray[np.int32], n_classes: int) -> NDArray[np.int64]:
+    """Return (n_pairs + 1,) where each pair's rows begin, from the class of every cell."""
     cells = np.bincount(number, minlength=n_classes)
     sizes = [cells[first] + (cells[second] if second != first else 0) for first, second in class_pairs(n_classes)]
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

@@ -32,8 +32,10 @@ def _own_list(i: int, targets: list[int], tree: cKDTree, xy: NDArray[np.float64]
     return sorted(near)[:k]
 
 
-def naive_pair(xy: NDArray[np.float64], cls: NDArray[np.int64], first: int, second: int, radius: float, k: int) -> NaivePair:
-    """Return {cell: (n_subgraph, degrees, min_edge, mean_edge)} of one pair; the index in the arrays is the cell_id."""
+def graph_of_pair(
+    xy: NDArray[np.float64], cls: NDArray[np.int64], first: int, second: int, radius: float, k: int
+) -> tuple[nx.Graph[int], dict[int, tuple[float, float]]]:
+    """Return the graph of one pair and each cell's shortest and mean edge; the index in the arrays is the cell_id."""
     members = {c: [int(i) for i in np.flatnonzero(cls == c)] for c in (first, second)}
     trees = {c: cKDTree(xy[members[c]]) for c in members if members[c]}
     graph: nx.Graph[int] = nx.Graph()
@@ -47,6 +49,12 @@ def naive_pair(xy: NDArray[np.float64], cls: NDArray[np.int64], first: int, seco
             for d2, _ in near:
                 total += math.sqrt(d2)
             lengths[i] = (math.sqrt(near[0][0]), total / len(near)) if near else (math.nan, math.nan)
+    return graph, lengths
+
+
+def naive_pair(xy: NDArray[np.float64], cls: NDArray[np.int64], first: int, second: int, radius: float, k: int) -> NaivePair:
+    """Return {cell: (n_subgraph, degrees, min_edge, mean_edge)} of one pair."""
+    graph, lengths = graph_of_pair(xy, cls, first, second, radius, k)
     size = {i: len(component) for component in nx.connected_components(graph) for i in component}
     return {i: (size[i], graph.degree[i], *lengths[i]) for i in graph}
 
@@ -54,6 +62,11 @@ def naive_pair(xy: NDArray[np.float64], cls: NDArray[np.int64], first: int, seco
 @pytest.fixture(scope="session")
 def naive() -> Callable[..., NaivePair]:
     return naive_pair
+
+
+@pytest.fixture(scope="session")
+def naive_graph() -> Callable[..., tuple[nx.Graph[int], dict[int, tuple[float, float]]]]:
+    return graph_of_pair
 
 
 @pytest.fixture(scope="session")
