@@ -73,9 +73,20 @@ def patients(this: Run, chosen: Selection, score_name: str | None = None) -> pd.
     if score_name is not None:
         check_score(this, score_name)
         scores = this.fetch("cohort/scores", score_name=score_name).to_pandas()
+        # a covariate may be called score, band or kind too: the column is then the store's, and the covariate has its name with a mark
+        frame = frame.rename(columns={name: f"{name} (covariate)" for name in ("score", "band", "kind") if name in frame.columns})
         frame = frame.merge(scores, on="patient_id", how="left", validate="one_to_one")
         frame["score"] = frame["score"].astype(float)
     return frame
+
+
+def is_synthetic(frame: pd.DataFrame) -> bool:
+    """Whether a simulated patient is among these: figures then say SYNTHETIC DATA.
+
+    frame   columns patient_id and cohort
+    """
+    simulated = frame["patient_id"].astype(str).str.startswith("SYN-") | frame["cohort"].astype(str).str.lower().str.contains("synthetic")
+    return bool(simulated.any())
 
 
 def check_score(this: Run, score_name: str) -> None:
