@@ -22,6 +22,8 @@ class Unpacked:
     raises   InputError (from read) where it is damaged or grows beyond what the options allow
     """
 
+    closed = False  # Arrow asks before it reads; the file is closed by `unpacked`
+
     def __init__(self, path: Path, raw: IO[bytes], options: ReadOptions) -> None:
         self.path, self._raw, self._options = path, raw, options
         self.is_packed = raw.read(2) == GZIP_MAGIC

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -75,6 +76,10 @@ def ask(
         child.kill()
         child.wait()
         listener.join()
+        for pipe in (child.stdin, child.stderr):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def _refusal(child: subprocess.Popen[Any], listener: threading.Thread, said: list[bytes], timeout_seconds: float) -> SandboxError:
