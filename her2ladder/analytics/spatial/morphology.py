@@ -1,8 +1,8 @@
 """Optional sc-MTOP extras of each cell's outline: size, ellipse, hull and curvature, of the polygon itself.
 
-The original draws the outline into a pixel mask and measures that. Here the polygon is measured (*chosen*): no step of a pixel in the values,
-one definition at any magnification, and exact for shapes that can be checked by hand. So sizes differ from the original's by about half a
-pixel all round, as a polygon through pixel centres does from the mask of those pixels.
+The original draws the outline into a pixel mask and measures that. Here the polygon is measured (*chosen*): no step of a pixel in the
+values, one definition at any magnification, and exact for shapes that can be checked by hand. So sizes differ from the original's by about
+half a pixel all round, as a polygon through pixel centres does from the mask of those pixels.
 """
 
 from __future__ import annotations

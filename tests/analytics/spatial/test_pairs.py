@@ -103,6 +103,7 @@ def test_blocks_follow_the_canonical_pairs_and_ids_ascend_in_them() -> None:
         ({"cls": [0.0, 1.0]}, "whole numbers"),
         ({"cls": [0]}, "as long as each other"),
         ({"cell_id": [4, 4]}, "got 4 more than once"),
+        ({"cell_id": [2**30, 2**30]}, "more than once"),
         ({"cell_id": [-1, 4]}, "cell_id: wanted 0"),
         ({"radius_um": 0.0}, "radius_um"),
         ({"radius_um": float("nan")}, "radius_um"),
