@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import numpy as np
 from her2ladder.errors import InputError, StageError
 from her2ladder.ingest.cellparquet import ROW_GROUP, CellsFile, Constants
 from her2ladder.ingest.cellrows import Frame, Judge, checked_mpp
+from her2ladder.ingest.ids import IdIndex
 from her2ladder.ingest.readers.base import CellBatch, ReadOptions
 from her2ladder.ingest.readers.registry import AUTO, reader_for
 from her2ladder.ingest.runs import RUN_BYTES, Block, TileSorter, in_groups_of, without
 from her2ladder.schema.labels import LabelMap
-from her2ladder.schema.store import sha256_of
+from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
 
 MAX_BAD_SHARE = 0.01
@@ -98,10 +99,10 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     reader = reader_for(source, spec.format)
     source_sha256 = spec.source_sha256 or sha256_of(source)
     options = ReadOptions(**{**spec.options.__dict__, "columns": spec.columns})
-    judge = Judge(source, spec.label_map, Frame(spec.mpp_x, spec.mpp_y, spec.width_px, spec.height_px))
     draft = out_dir / f".cells-{uuid.uuid4().hex}.parquet"
     mag = _Mag(source, spec)
-    with _draft(draft, out_dir), _sorter(out_dir, spec.run_bytes) as sorter:
+    with _draft(draft, out_dir), closing(TileSorter(out_dir, spec.run_bytes)) as sorter, closing(IdIndex(out_dir)) as ids:
+        judge = Judge(source, spec.label_map, Frame(spec.mpp_x, spec.mpp_y, spec.width_px, spec.height_px), ids)
         for block, tiles in judge.blocks(mag.checked(reader.read(source, options))):
             sorter.add(block, tiles)
         counts, n_rows, constants = _write(draft, source, spec, judge, sorter)
@@ -128,17 +129,16 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
 
 
 def _write(draft: Path, source: Path, spec: CellSource, judge: Judge, sorter: TileSorter) -> tuple[dict[str, int], int, Constants]:
-    dropped = judge.duplicates()
+    dropped = judge.ids.later_twins()
     assert judge.mpp is not None
     constants = Constants(spec.slide_id, spec.patient_id, spec.stain, judge.mpp, spec.label_map, judge.is_whole)
     doubled: list[tuple[int, str]] = []
     n_rows = 0
     with draft.open("xb") as sink:
-        file = CellsFile(sink, constants)
-        for block in in_groups_of(_distinct(sorter.blocks(), dropped, doubled), ROW_GROUP):
-            file.write(block)
-            n_rows += len(block.fixed)
-        file.close()
+        with CellsFile(sink, constants) as file:
+            for block in in_groups_of(_distinct(sorter.blocks(), dropped, doubled), ROW_GROUP):
+                file.write(block)
+                n_rows += len(block.fixed)
         sink.flush()
         os.fsync(sink.fileno())
     judge.put_down_duplicates(doubled)
@@ -213,15 +213,6 @@ class _Mag:
 def _stamp(path: Path) -> tuple[int, int, int]:
     told = path.stat()
     return told.st_ino, told.st_size, told.st_mtime_ns
-
-
-@contextmanager
-def _sorter(out_dir: Path, run_bytes: int) -> Iterator[TileSorter]:
-    sorter = TileSorter(out_dir, run_bytes)
-    try:
-        yield sorter
-    finally:
-        sorter.close()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The same cells give the same bytes: row groups are cut at 16,384 rows whatever c
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -68,7 +69,7 @@ class Constants:
 
 
 class CellsFile:
-    """Writes blocks of cells, each a row group.
+    """Writes blocks of cells, each a row group; leaving the context finishes the file.
 
     counts   class -> cells
     """
@@ -100,8 +101,16 @@ class CellsFile:
     def write(self, block: Block) -> None:
         self._writer.write_table(self._table(block), row_group_size=len(block.fixed))
 
-    def close(self) -> None:
-        self._writer.close()
+    def __enter__(self) -> CellsFile:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._writer.close()
+            return
+        with suppress(Exception):  # the first error is the one to tell
+            self._writer.close()
+        self._writer.is_open = False  # or it tries again when it is forgotten
 
     def _table(self, block: Block) -> pa.Table:
         fixed, told, n = block.fixed, self._told, len(block.fixed)

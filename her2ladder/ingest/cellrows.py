@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from her2ladder.errors import InputError
 from her2ladder.ingest import outline_kernel, outlines
-from her2ladder.ingest.compiled import compiled
+from her2ladder.ingest.ids import IdIndex
 from her2ladder.ingest.readers.base import BadRecord, CellBatch, Floats, Ints
 from her2ladder.ingest.runs import FIXED, Block, tiles_of
 from her2ladder.schema.labels import NO_LABEL, LabelMap
@@ -23,7 +23,6 @@ MAX_SLIDE_UM = 250_000.0
 MAX_KEPT_REASONS = 100_000
 MAX_SHOWN_LABELS = 20
 MAX_CELLS = 2**31 - 1  # cell_id has 32 bits
-_KEY_BYTES = 18
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,7 @@ class Judge:
     path: Path
     label_map: LabelMap
     frame: Frame
+    ids: IdIndex
     n_records: int = 0
     n_dropped: int = 0
     n_bad: int = 0
@@ -75,8 +75,6 @@ class Judge:
     is_whole: bool = True
     mpp: tuple[float, float] | None = None
     _unmapped: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _keys: list[Ints] = field(default_factory=list)
-    _key_records: list[Ints] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._number = {label: i for i, label in enumerate(self.label_map.labels)}
@@ -103,21 +101,6 @@ class Judge:
         self._refuse_unmapped()
         if not self.n_records:
             raise InputError(f"{self.path}: wanted cells, found none")
-
-    def duplicates(self) -> Ints:
-        """Return the records whose id an earlier record has, having put them down as bad."""
-        if not self._keys:
-            return np.empty(0, dtype=np.int64)
-        keys, records = np.concatenate(self._keys), np.concatenate(self._key_records)
-        self._keys, self._key_records = [], []
-        ordered = np.sort(keys)
-        doubled = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        if not len(doubled):
-            return np.empty(0, dtype=np.int64)
-        places = np.flatnonzero(np.isin(keys, doubled))
-        _, first = np.unique(keys[places], return_index=True)
-        later = np.delete(places, first)
-        return np.asarray(records[later])
 
     def put_down_duplicates(self, found: list[tuple[int, str]]) -> None:
         self._put_down([BadRecord(record, name, "wanted an id of its own, found the id of an earlier record") for record, name in found])
@@ -179,7 +162,8 @@ class Judge:
         good = verdict.good
         self.is_whole = self.is_whole and bool(encoded.whole[good].all())
         block = _block(batch, label, encoded, place_um, scale, good)
-        self._note_ids(batch, good, block)
+        has_id = block.fixed["n_id"] >= 0
+        self.ids.add(block.ids, block.fixed["n_id"][has_id].astype(np.int64), block.fixed["cell_id"][has_id])
         place_px = place_um[good] / scale
         return block, tiles_of(place_px[:, 0], place_px[:, 1])
 
@@ -194,16 +178,6 @@ class Judge:
             return f"wanted a centroid on the slide (0 to {to[0]}, 0 to {to[1]}), found {x:g}, {y:g}"
 
         verdict.refuse(outside, why)
-
-    def _note_ids(self, batch: CellBatch, good: NDArray[np.bool_], block: Block) -> None:
-        has_id = block.fixed["n_id"] >= 0
-        if not has_id.any():
-            return
-        lengths = np.maximum(block.fixed["n_id"], 0).astype(np.int64)
-        keys = np.empty(len(lengths), dtype=np.int64)
-        id_keys(block.ids, lengths, keys)
-        self._keys.append(keys[has_id])
-        self._key_records.append(batch.record[good][has_id])
 
 
 class _Verdict:
@@ -265,23 +239,3 @@ def _id_bytes(ids: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         null = ids.is_null().to_numpy(zero_copy_only=False)
         lengths = np.where(null, -1, lengths)
     return raw, lengths.astype(np.int32)
-
-
-@compiled
-def id_keys(data: NDArray[np.uint8], lengths: Ints, out: Ints) -> None:
-    """Write a number for each id: its own value where it is a plain whole number below 10^18, else a 62-bit hash made negative.
-
-    Two different ids share a hash once in about 10^19 pairs: at a million cells with worded ids, one false alarm in 10^7 slides.
-    """
-    begin = 0
-    for i in range(len(lengths)):
-        end = begin + lengths[i]
-        plain = 0 < lengths[i] <= _KEY_BYTES and (data[begin] != 48 or lengths[i] == 1)
-        value, mixed = np.int64(0), np.uint64(14695981039346656037)
-        for at in range(begin, end):
-            plain = plain and 48 <= data[at] <= 57
-            value = value * 10 + (np.int64(data[at]) - 48)
-            mixed = (mixed ^ np.uint64(data[at])) * np.uint64(1099511628211)
-            mixed ^= mixed >> np.uint64(29)
-        out[i] = value if plain else -1 - np.int64(mixed >> np.uint64(2))
-        begin = end

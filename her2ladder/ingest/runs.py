@@ -20,7 +20,7 @@ from her2ladder.ingest.outline_kernel import gather_ragged
 from her2ladder.ingest.readers.base import Ints
 
 TILE_PX = 1024
-RUN_BYTES = 96_000_000
+RUN_BYTES = 32_000_000
 _TILES_A_ROW = 1 << 24
 
 # What a cell is until it is written; n_quanta 0 = no outline, n_id -1 = no name in the source, NaN = NULL.
@@ -74,6 +74,9 @@ class TileSorter:
         self._aside: list[Ints] = []
 
     def add(self, block: Block, tiles: Ints) -> None:
+        """Take a batch of cells and the tile of each."""
+        if not len(tiles):
+            return
         self._open.append((block, tiles))
         self._held += block.n_bytes
         if self._held >= self._limit:

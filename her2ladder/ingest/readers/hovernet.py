@@ -55,12 +55,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
     """
     with unpacked(path, options) as source:
         stream = MemberStream(path, source, options.chunk_bytes, inside="nuc")
-        first = 0
+        first, told = 0, 0.0
         for buf, members in stream:
-            batch = _batch(path, buf, members, first, _mag(path, stream))
+            told = _mag(path, stream)
+            batch = _batch(path, buf, members, first, told)
             first += batch.n_records
             yield batch
-        _mag(path, stream)
+        if (mag := _mag(path, stream)) != told:  # it stands after the nuclei
+            yield _no_cells(mag)
 
 
 @contextmanager
@@ -121,6 +123,24 @@ def _batch(path: Path, buf: bytes, members: Ints, first: int, mag: float) -> Cel
         n_points=n_points,
         has_outlines=True,
         bad=tuple(sorted(bad)),
+        mag=mag,
+    )
+
+
+def _no_cells(mag: float) -> CellBatch:
+    return CellBatch(
+        n_records=0,
+        record=np.empty(0, dtype=np.int64),
+        source_id=pa.array([], pa.string()),
+        label=np.empty(0, dtype=np.int32),
+        label_names=(),
+        unit="px",
+        x=np.empty(0),
+        y=np.empty(0),
+        class_prob=np.empty(0, dtype=np.float32),
+        points=np.empty((0, 2)),
+        n_points=np.empty(0, dtype=np.int64),
+        has_outlines=True,
         mag=mag,
     )
 

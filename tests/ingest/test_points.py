@@ -1,0 +1,200 @@
+"""Point tables in: columns by name, units, what is quarantined, and that the container changes nothing."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from her2ladder.errors import InputError
+from her2ladder.ingest.readers.base import ReadOptions
+from her2ladder.ingest.readers.points import detect
+
+TABLE = "cell_id,cell_class,x_px,y_px\na,Tumor,10,20\nb,Lymph,30.5,40\nc,Other,5000,3\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Callable[..., Path]:
+    def write(text: str | bytes, name: str = "points.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return path
+
+    return write
+
+
+def test_a_table_in_pixels_becomes_micrometres_by_mpp(table: Any, read: Any) -> None:
+    written, rows = read(table(TABLE), label_map="store", mpp_x=0.5, mpp_y=0.25)
+    assert rows["source_id"].to_pylist() == ["a", "b", "c"]
+    assert rows["cell_class"].to_pylist() == ["Tumor", "Lymph", "Other"]
+    assert rows["x_um"].to_pylist() == [5.0, 15.25, 2500.0]
+    assert rows["y_um"].to_pylist() == [5.0, 10.0, 0.75]
+    assert rows["contour"].null_count == rows["area_um2"].null_count == rows["x_min_px"].null_count == 3
+    assert (written.mpp_x, written.mpp_y, written.source_format) == (0.5, 0.25, "points")
+
+
+def test_a_table_in_micrometres_is_kept_to_the_last_bit_and_needs_no_mpp(table: Any, read: Any) -> None:
+    path = table("cell_id,cell_class,x_um,y_um,area_um2\n1,Tumor,0.1,1234.5678901234567,40.5\n")
+    written, rows = read(path, label_map="store", mpp_x=None, mpp_y=None)
+    assert (rows["x_um"][0].as_py(), rows["y_um"][0].as_py()) == (0.1, 1234.5678901234567)
+    assert rows["area_um2"].to_pylist() == [40.5]
+    assert (written.mpp_x, written.mpp_y) == (1.0, 1.0)
+    assert read(path, label_map="store", mpp_x=0.3, mpp_y=0.3)[1]["x_um"][0].as_py() == 0.1
+
+
+def test_pixels_without_mpp_are_refused_with_the_way_to_give_it(table: Any, read: Any) -> None:
+    with pytest.raises(InputError, match=r"no mpp: coordinates are in pixels; .*--mpp 0.25"):
+        read(table(TABLE), label_map="store", mpp_x=None, mpp_y=None)
+
+
+@pytest.mark.parametrize("mpp", [0.0, 0.04, 2.5, 352.8, float("nan"), -0.25])
+def test_an_absurd_mpp_is_refused(table: Any, read: Any, mpp: float) -> None:
+    with pytest.raises(InputError, match=r"mpp must be 0.05 to 2.0 micrometres per pixel, found"):
+        read(table(TABLE), label_map="store", mpp_x=mpp)
+
+
+def test_columns_of_other_names_are_mapped(table: Any, read: Any) -> None:
+    path = table("Object;type;X;Y;note\n7;T;1;2;x\n")
+    told = {"cell_id": "Object", "cell_class": "type", "x_px": "X", "y_px": "Y"}
+    with pytest.raises(InputError, match="wanted the column cell_class and x_px, y_px"):
+        read(path, label_map="store")
+    _, rows = read(table("Object;type;X;Y;note\n7;Tumor;1;2;x\n"), label_map="store", columns=told)
+    assert (rows["source_id"][0].as_py(), rows["x_um"][0].as_py()) == ("7", 0.25)
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "says"),
+    [
+        ("cell_id,x_px,y_px\n1,2,3\n", {}, "wanted the column cell_class, found cell_id, x_px, y_px"),
+        ("cell_id,cell_class,x_px\n1,Tumor,3\n", {}, "wanted the column x_px, y_px (or x_um, y_um), found cell_id, cell_class, x_px"),
+        (TABLE, {"x_px": "X"}, "no column 'X' as the mapping says; found cell_id"),
+        (TABLE, {"x": "x_px"}, "no column of ours is called 'x'; there is cell_id"),
+        ("cell_class,x_px,y_px,x_um,y_um\nTumor,1,2,3,4\n", {}, "found both x_px, y_px and x_um, y_um: say which"),
+        ("cell_class,x_px,x_px,y_px\nTumor,1,2,3\n", {}, "column 'x_px' stands twice"),
+        ("cell_id,cell_class,x_px,y_px\n1,Tumor,3\n", {}, "found a line that does not fit it: wanted 4 values, found 3"),
+        ("cell_id,cell_class,x_px,y_px\n", {}, "wanted cells, found none"),
+    ],
+)
+def test_a_wrong_table_is_refused_in_one_line(table: Any, read: Any, text: str, columns: dict[str, str], says: str) -> None:
+    with pytest.raises(InputError) as error:
+        read(table(text), label_map="store", columns=columns, format="points")
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_where_both_units_are_there_the_mapping_says_which(table: Any, read: Any) -> None:
+    path = table("cell_class,x_px,y_px,x_um,y_um\nTumor,8,8,3,4\n")
+    assert read(path, label_map="store", columns={"x_um": "x_um", "y_um": "y_um"})[1]["x_um"][0].as_py() == 3
+    assert read(path, label_map="store", columns={"x_px": "x_px", "y_px": "y_px"})[1]["x_um"][0].as_py() == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("z,Tumor,nan,3", "x_px: wanted a finite number, found none"),
+        ("z,Tumor,,3", "x_px: wanted a finite number, found none"),
+        ("z,Tumor,1,inf", "y_px: wanted a finite number, found 'inf'"),
+        ("z,Tumor,1,4 mm", "y_px: wanted a finite number, found '4 mm'"),
+        ("z,,1,3", "wanted a label, found none"),
+        ("z,Tumor,-1,3", "wanted a centroid on the slide (0 to 1,000,000 px, 0 to 1,000,000 px), found -1, 3"),
+        ("5,Tumor,1,3", "wanted an id of its own, found the id of an earlier record"),
+    ],
+)
+def test_a_bad_row_goes_to_quarantine(table: Any, read: Any, line: str, reason: str) -> None:
+    body = "".join(f"{i},Tumor,{10 * i},5\n" for i in range(150))
+    written, _ = read(table("cell_id,cell_class,x_px,y_px\n" + body + line + "\n"), label_map="store")
+    assert written.quarantined == [(line[0], reason)]
+    assert written.n_rows == 150
+
+
+def test_measures_out_of_range_are_bad_and_absent_ones_are_null(table: Any, read: Any) -> None:
+    head = "cell_id,cell_class,x_px,y_px,class_prob,membrane_completeness,membrane_od\n"
+    text = head + "1,HER2null,1,1,0.5,,0.25\n2,HER2null,1,1,,1.5,0.2\n3,HER2null,1,1,,0.5,-1\n4,HER2null,2,2,NA,1,0\n"
+    written, rows = read(table(text), label_map="store", stain="HER2", max_bad_share=0.5)
+    assert rows["membrane_completeness"].to_pylist() == [None, 1.0]
+    assert rows["class_prob"].to_pylist() == [0.5, None]
+    assert rows["membrane_od"].to_pylist() == [0.25, 0.0]
+    assert written.quarantined == [
+        ("2", "membrane_completeness: wanted 0 to 1, found '1.5'"),
+        ("3", "membrane_od: wanted a number of 0 or more, found '-1'"),
+    ]
+
+
+def test_the_same_table_as_csv_tsv_gz_or_parquet_gives_the_same_bytes(tmp_path: Path, read: Any) -> None:
+    n = 3000
+    frame = pl.DataFrame(
+        {
+            "cell_id": [f"c{i}" for i in range(n)],
+            "cell_class": [("Tumor", "Lymph", "Macro")[i % 3] for i in range(n)],
+            "x_um": [i * 7.1 % 900 for i in range(n)],
+            "y_um": [i * 3.3 % 1200 for i in range(n)],
+        }
+    )
+    names = [tmp_path / name for name in ("a.csv", "a.tsv", "quoted.csv", "a.csv.gz", "a.parquet", "words.parquet")]
+    frame.write_csv(names[0])
+    frame.write_csv(names[1], separator="\t", line_terminator="\r\n")
+    frame.write_csv(names[2], quote_style="always", include_bom=True)
+    names[3].write_bytes(gzip.compress(names[0].read_bytes()))
+    frame.write_parquet(names[4], row_group_size=700)
+    frame.with_columns(pl.col("cell_class").cast(pl.Categorical), pl.col("x_um").cast(pl.String)).write_parquet(names[5])
+    small = ReadOptions(chunk_bytes=2000)
+    found = {read(path, label_map="store", options=options)[0].sha256 for path in names for options in (ReadOptions(), small)}
+    assert len(found) == 1
+
+
+def test_numbers_as_labels_are_read_as_their_digits(tmp_path: Path, read: Any) -> None:
+    frame = pl.DataFrame({"cell_class": [1, 3, 2], "x_px": [1, 2, 3], "y_px": [1, 2, 3]})
+    for kind in (pl.Int8, pl.Float64, pl.String):
+        path = tmp_path / "p.parquet"
+        frame.with_columns(pl.col("cell_class").cast(kind)).write_parquet(path)
+        _, rows = read(path)
+        assert rows["cell_class"].to_pylist() == ["Tumor", "Stroma", "Lymph"]
+        assert rows["source_id"].to_pylist() == [None] * 3
+
+
+def test_a_damaged_parquet_file_is_refused(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "p.parquet"
+    pl.DataFrame({"cell_class": ["Tumor"] * 500, "x_px": [1.0] * 500, "y_px": [1.0] * 500}).write_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="wanted a whole Parquet file, found a damaged one"):
+        read(path, label_map="store")
+
+
+@pytest.mark.parametrize(
+    ("content", "is_table"),
+    [
+        (TABLE, True),
+        ("a;b;c\n", True),
+        ("hello, world\n", False),
+        ("[1, 2, 3]", False),
+        ("<a,b,c>", False),
+        ("a,b,c\0", False),
+        ("PAR1", True),
+    ],
+)
+def test_a_table_is_known_by_its_content(table: Any, content: str, is_table: bool) -> None:
+    assert detect(table(content, "any.name")) is is_table
+
+
+@pytest.mark.shared
+def test_real_nuclei_as_a_table_count_as_they_were_labelled(shared_data: Path, read: Any, tmp_path: Path) -> None:
+    """NuCLS, CC0: one slide of the published table, in micrometres, by its published labels."""
+    slide = "TCGA-A2-A0YE-DX1"
+    frame = pl.read_parquet(shared_data / "nucls" / "nucls_core_cells.parquet")
+    frame = frame.filter(pl.col("slide_name").str.starts_with(slide[:12]))
+    assert frame.height > 100
+    path = tmp_path / "nucls.parquet"
+    frame.write_parquet(path)
+    written, rows = read(
+        path,
+        label_map="nucls",
+        mpp_x=None,
+        mpp_y=None,
+        columns={"cell_id": "ann_id", "cell_class": "type5", "x_um": "x_um", "y_um": "y_um"},
+    )
+    assert written.counts["Tumor"] == frame.filter(pl.col("type5") == "tumor").height
+    assert sorted(rows["x_um"].to_pylist()) == sorted(frame["x_um"].to_list())
