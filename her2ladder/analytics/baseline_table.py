@@ -38,8 +38,9 @@ def variables_of(frame: pd.DataFrame, by: Sequence[str] = ()) -> tuple[list[str]
     """
     known = [name for name in ("age_years", *CATEGORICAL[:3], "tils_percent", *CATEGORICAL[3:]) if name in frame and name not in by]
     extras = [name for name in frame.columns if name not in _KNOWN and name not in by]
-    left_out = {name: f"more than {MOST_LEVELS} different words" for name in extras if _is_text(frame, name) and _wide(frame, name)}
-    return [*known, *(name for name in extras if name not in left_out)], left_out
+    found = [*known, *extras]
+    left_out = {name: f"more than {MOST_LEVELS} different words" for name in found if _is_text(frame, name) and _wide(frame, name)}
+    return [name for name in found if name not in left_out], left_out
 
 
 def variable_rows(frame: pd.DataFrame, variable: str, group: Sequence[object], groups: Sequence[str]) -> list[Row]:
