@@ -59,6 +59,10 @@ def evaluate(
         show(done.rows, as_json=True)
     else:
         _print(done.rows, done.directions)
+    if output is not None:
+        from her2ladder.analytics.evaluate.pictures import write_pictures
+
+        say(f"{len(write_pictures(done, output))} files in {output}")
     if done.no_threshold:
         say(f"no threshold metrics: {done.no_threshold}")
     say(f"{len(done.rows)} rows, run {done.run} (analysis_result, analysis = 'evaluate'; net benefit at 0.01 to 0.99 among them)")
