@@ -37,7 +37,7 @@ def pair_profiles_sql(
 ) -> PairProfiles:
     """Return what pairs.pair_profiles returns, from the queries.
 
-    con      any connection; for the time of the call the relations cells_in, nearest_in, edges_in and components_in are registered in it
+    con      any connection; for the time of the call it holds cells_in and components_in, and the temporary tables nearest_in and edges_in
     cells    cell_id, cls (number of the class, negative = Other), x_um, y_um, in any order
     queries  name -> SQL, of at least the first three of QUERIES
     raises   InputError as pair_profiles does
@@ -45,12 +45,18 @@ def pair_profiles_sql(
     columns = {name: _column(cells, name) for name in ("x_um", "y_um", "cls", "cell_id")}
     x, y, cls, ident = checked_cells(columns["x_um"], columns["y_um"], columns["cls"], n_classes, radius_um, k, columns["cell_id"])
     checked = pa.table({"cell_id": ident, "cls": cls.astype(np.int16), "x_um": x, "y_um": y})
-    with _registered(con, cells_in=checked):
-        nearest = _rows(con, queries["features/nearest_cells"], radius_um=float(radius_um), k=int(k))
-        with _registered(con, nearest_in=nearest):
-            edges = _rows(con, queries["features/pair_edges"])
-            with _registered(con, edges_in=edges, components_in=_components(edges, ident, n_classes)):
-                rows = _rows(con, queries["features/pair_profiles"], n_classes=n_classes)
+    nearest, edges, profiles = (queries[name] for name in QUERIES[:3])
+    try:
+        with _registered(con, cells_in=checked):
+            con.execute(f"CREATE OR REPLACE TEMP TABLE nearest_in AS {nearest}", {"radius_um": float(radius_um), "k": int(k)})
+            con.execute(f"CREATE OR REPLACE TEMP TABLE edges_in AS {edges}")
+            # fetchnumpy: execute(…).to_arrow_table() leaves a connection of 2.0 in use, sql(…, params=…) costs six times as much in 1.5.5
+            components = _components(con.execute("FROM edges_in").fetchnumpy(), ident, n_classes)
+            with _registered(con, components_in=components):
+                rows = con.execute(profiles, {"n_classes": n_classes}).fetchnumpy()
+    finally:
+        con.execute("DROP TABLE IF EXISTS temp.nearest_in")
+        con.execute("DROP TABLE IF EXISTS temp.edges_in")
     return _profiles(rows, n_classes)
 
 
@@ -86,10 +92,10 @@ def slide_values_sql(
     return values
 
 
-def _components(edges: pa.Table, ident: NDArray[np.int32], n_classes: int) -> pa.Table:
+def _components(edges: dict[str, NDArray[Any]], ident: NDArray[np.int32], n_classes: int) -> pa.Table:
     """Return the component size of each (cell, other class) that has an edge; vertices as in pairs_kernel.py."""
-    first_cls, second_cls = (_column(edges, name).astype(np.int64) for name in ("first_cls", "second_cls"))
-    first, second = (np.searchsorted(ident, _column(edges, name)).astype(np.int64) for name in ("first_id", "second_id"))
+    first_cls, second_cls = (edges[name].astype(np.int64) for name in ("first_cls", "second_cls"))
+    first, second = (np.searchsorted(ident, edges[name]).astype(np.int64) for name in ("first_id", "second_id"))
     ends = np.concatenate([first * n_classes + second_cls, second * n_classes + first_cls])
     vertices, place = np.unique(ends, return_inverse=True)
     a, b = place[: len(first)], place[len(first) :]
@@ -105,11 +111,12 @@ def _components(edges: pa.Table, ident: NDArray[np.int32], n_classes: int) -> pa
     )
 
 
-def _profiles(rows: pa.Table, n_classes: int) -> PairProfiles:
-    pair = pair_numbers(n_classes)[_column(rows, "first_cls"), _column(rows, "second_cls")]
+def _profiles(rows: dict[str, NDArray[Any]], n_classes: int) -> PairProfiles:
+    pair = pair_numbers(n_classes)[rows["first_cls"], rows["second_cls"]]
     offsets = np.concatenate([[0], np.cumsum(np.bincount(pair, minlength=len(class_pairs(n_classes))))]).astype(np.int64)
-    names = ("cell_id", "is_first", "n_subgraph", "degrees", "min_edge_um", "mean_edge_um")
-    return PairProfiles(n_classes, offsets, *(_column(rows, name) for name in names))
+    whole = (np.asarray(rows[name]) for name in ("cell_id", "is_first", "n_subgraph", "degrees"))
+    lengths = (np.ma.filled(rows[name], np.nan) for name in ("min_edge_um", "mean_edge_um"))  # a masked value is a NULL
+    return PairProfiles(n_classes, offsets, *whole, *lengths)
 
 
 def _profile_table(profiles: PairProfiles) -> pa.Table:
@@ -125,11 +132,6 @@ def _profile_table(profiles: PairProfiles) -> pa.Table:
             "mean_edge_um": pa.array(profiles.mean_edge_um, from_pandas=True),
         }
     )
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, **parameters: object) -> pa.Table:
-    # con.execute(…).to_arrow_table() leaves DuckDB 2.0's connection in use
-    return con.sql(sql, params=parameters).to_arrow_table() if parameters else con.sql(sql).to_arrow_table()
 
 
 def _column(table: pa.Table, name: str) -> NDArray[Any]:

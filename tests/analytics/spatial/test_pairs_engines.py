@@ -109,4 +109,6 @@ def test_sql_refuses_what_the_kernel_refuses_and_leaves_no_relation_behind(con: 
         pair_profiles_sql(con, pa.table({"cell_id": [1], "x_um": [0.0], "y_um": [0.0]}), 1, 25.0, 5, queries)
     with pytest.raises(KeyError):
         pair_profiles_sql(con, cells_table([0.0], [0.0], [0]), 1, 25.0, 5, {})
-    assert con.execute("SELECT count(*) FROM duckdb_views() WHERE view_name LIKE '%_in'").fetchone() == (0,)
+    pair_profiles_sql(con, cells_table([0.0], [0.0], [0]), 1, 25.0, 5, queries)
+    assert con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall() == []
+    assert con.execute("SELECT table_name FROM duckdb_tables()").fetchall() == []
