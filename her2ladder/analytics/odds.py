@@ -194,8 +194,11 @@ def forest_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     shown = [row for row in rows if row["metric"] == "odds_ratio"]
     frame = pd.DataFrame(shown, columns=["subgroup", "term", "value", "lo", "hi", "p", "n", "events", "note", "test"])
     adjusted = frame["term"].str.endswith(", adjusted")
-    group = np.where(frame["subgroup"] == "all", "", frame["subgroup"] + ": ") + np.where(adjusted, "multivariable", "univariable")
-    return frame.assign(label=frame["term"].str.removesuffix(", adjusted"), group=pd.Series(group).str.capitalize())
+    model = pd.Series(np.where(adjusted, "multivariable", "univariable"))
+    group = (frame["subgroup"] + ": " + model).where(frame["subgroup"] != "all", model.str.capitalize())
+    reason = frame["note"].fillna("").str.split(";").str[0]  # where a row has no number, its first reason stands in its place
+    note = frame["note"].where(frame["value"].notna(), reason)
+    return frame.assign(label=frame["term"].str.removesuffix(", adjusted"), group=group, note=note)
 
 
 Make = Callable[[pd.Series], Covariate]
