@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from her2ladder.errors import InputError, StageError
+from her2ladder.errors import CellRowError, InputError, StageError
 from her2ladder.ingest.cellparquet import ROW_GROUP, CellsFile, Constants
 from her2ladder.ingest.cellrows import Frame, Judge, checked_mpp
 from her2ladder.ingest.ids import IdIndex
@@ -89,8 +89,8 @@ class WrittenCells:
 def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     """Write the cells of one file as one Parquet file in out_dir, in tile order; the same input gives the same bytes.
 
-    raises   InputError: the file is damaged, of no known format, has a label that the map lacks, no cells, or too many bad records;
-             StageError: the disk is full, or out_dir cannot be written. Nothing is left behind.
+    raises   InputError: the file is damaged, of no known format, has a label that the map lacks, or no cells;
+             CellRowError: too many bad records (it knows the first); StageError: the disk is full, or out_dir cannot be written. Nothing is left behind.
     source   design 3 and 4
     """
     started = time.perf_counter()
@@ -163,9 +163,11 @@ def _distinct(
 def _check_share(source: Path, spec: CellSource, judge: Judge, n_rows: int) -> None:
     if judge.n_bad > spec.max_bad_share * judge.n_records:
         first = min(judge.bad)
-        raise InputError(
+        raise CellRowError(
             f"{source}: cell {first.name}: {first.reason} ({judge.n_bad:,} of {judge.n_records:,} records are bad, "
-            f"at most {spec.max_bad_share:.0%} may be): the slide was refused"
+            f"at most {spec.max_bad_share:g} of them may be): the slide was refused",
+            file=str(source),
+            record=first.name,
         )
     if not n_rows:
         raise InputError(f"{source}: wanted cells, found none that label map {spec.label_map.name} does not drop")

@@ -21,7 +21,7 @@ from her2ladder.schema.tables import CELL, SCHEMA_VERSION
 from her2ladder.schema.vocabulary import DROP, OTHER
 
 ROW_GROUP = 16_384
-ZSTD_LEVEL = 3
+ZSTD_LEVEL = 5  # outline offsets 25.7 bytes a cell against 29.5 at level 3, for 3 % more CPU
 QUANTA_KEY = "quanta_per_px"
 # Few distinct values, or few enough that 12-bit numbers for them beat 8 bytes each (areas of whole-pixel outlines; outline offsets).
 _DICTIONARY = [

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from her2ladder.errors import InputError, StageError
+from her2ladder.errors import CellRowError, InputError, StageError
 from her2ladder.ingest.cellparquet import ROW_GROUP
 from her2ladder.ingest.ids import IdIndex, id_keys
 from her2ladder.ingest.readers.base import ReadOptions
@@ -115,8 +115,11 @@ def test_more_bad_records_than_the_share_refuse_the_slide(nuclei: Any, hovernet:
         nuc[name]["contour"] = [[1, 1]]
     assert read(hovernet(nuc))[0].n_quarantined == 2
     nuc["12"]["contour"] = [[1, 1]]
-    with pytest.raises(InputError, match=r"cell 3: wanted an outline of at least 3 .* \(3 of 200 records are bad, at most 1% may be\)"):
+    with pytest.raises(
+        CellRowError, match=r"cell 3: wanted an outline of at least 3 .* \(3 of 200 records are bad, at most 0.01 of them may be\)"
+    ) as error:
         read(hovernet(nuc))
+    assert error.value.record == "3"
     assert read(hovernet(nuc), max_bad_share=0.02)[0].n_rows == 197
     assert len(list((tmp_path / "out").glob(".*"))) == 2
 
