@@ -90,7 +90,8 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     """Write the cells of one file as one Parquet file in out_dir, in tile order; the same input gives the same bytes.
 
     raises   InputError: the file is damaged, of no known format, has a label that the map lacks, or no cells;
-             CellRowError: too many bad records (it knows the first); StageError: the disk is full, or out_dir cannot be written. Nothing is left behind.
+             CellRowError: too many bad records (it knows the first);
+             StageError: the disk is full, or out_dir cannot be written. Nothing is left behind.
     source   design 3 and 4
     """
     started = time.perf_counter()
