@@ -51,19 +51,21 @@ def boxes_figure(
     titles = {name: wrapped(name, width - 3, bold=True) for name in features}
     spans = {name: _spans(tests, name, groups) for name in features}
     levels = max(bracket_rows([s for s, _ in found], [label for _, label in found], each) for found in spans.values())
-    over, head = levels * LEVEL_MM + 1.5, max(map(len, titles.values())) * line_mm() + 1
-    height = head + over + _BOX_MM + 3 * line_mm() + 5
+    over = levels * LEVEL_MM + 1.5
+    under = 3 * line_mm() + 5
+    heads = [max(len(lines) for lines in list(titles.values())[at : at + across]) * line_mm() + 1 for at in range(0, len(features), across)]
     sheet = sheet.noting(
         "box: quartiles, line: median, whiskers: 1.5 interquartile ranges, points: patients",
         *_notes(tests, any("r =" in label for found in spans.values() for _, label in found)),
     )
-    page = Page(sheet, height * -(-len(features) // across))
+    page = Page(sheet, sum(heads) + len(heads) * (over + _BOX_MM + under))
     for at, name in enumerate(features):
-        left, top = (at % across) * width, (at // across) * height
-        page.lines(titles[name], left + 2, top, bold=True)
-        axes = page.axes(left + _LEFT, top + head, width - _LEFT - _RIGHT, over + _BOX_MM)
+        row, left = at // across, (at % across) * width
+        top = sum(heads[: row + 1]) + row * (over + _BOX_MM + under)
+        page.lines(titles[name], left + 2, top - heads[row], bold=True)
+        axes = page.axes(left + _LEFT, top, width - _LEFT - _RIGHT, over + _BOX_MM)
         _panel(axes, drawn[drawn["feature"] == name], groups, colour, seed + at, over, spans[name], each)
-        _below(page, drawn[drawn["feature"] == name], groups, left, top + head + over + _BOX_MM + 1.2 + line_mm(), each)
+        _below(page, drawn[drawn["feature"] == name], groups, left, top + over + _BOX_MM + 1.2 + line_mm(), each)
         axes.set_ylabel((units or {}).get(name, ""), y=_BOX_MM / (over + _BOX_MM) / 2)
     return page.figure
 

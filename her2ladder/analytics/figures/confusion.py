@@ -27,7 +27,7 @@ from her2ladder.analytics.figures.style import (
 from her2ladder.analytics.figures.words import METRIC_WORDS, interval, missing, need, number, optional, whole
 
 _SHOWN = ("sensitivity", "specificity", "ppv", "npv", "kappa")
-_SIDE, _HEAD, _LABEL = 30.0, 10.0, 18.0
+_SIDE, _HEAD, _LABEL = 30.0, 9.0, 18.0
 _RAMP = colormaps["Blues"]
 
 
@@ -59,7 +59,7 @@ def confusion_figure(
     names = [wrapped(str(row.label), width - 4, BODY_PT, bold=True) for row in counts.itertuples()]
     lead = max(map(len, names)) * line_mm(BODY_PT) + 1
     height = lead + _HEAD + max(_SIDE, max(map(len, texts)) * line_mm()) + 3
-    page = Page(sheet.noting("shade and %: share of the row; brackets: 95 % CI"), height * -(-len(counts) // across))
+    page = Page(sheet.noting("shade and %: share of the row; in brackets: 95 % CI; kappa: Cohen's"), height * -(-len(counts) // across))
     for at, row in enumerate(counts.itertuples()):
         left, top = (at % across) * width, (at // across) * height
         page.lines(names[at], left + EDGE_MM, top, pt=BODY_PT, bold=True)
@@ -79,7 +79,7 @@ def _matrix(axes: Axes, row: object) -> None:
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=shade, edgecolor="white", linewidth=1.5))
             ink = "white" if share is not None and share > 0.6 else INK
             axes.text(x + 0.5, y + 0.42, whole(count), ha="center", va="center", fontsize=TITLE_PT + 1, color=ink, fontweight="bold")
-            said = "none observed" if share is None else f"{100 * share:.0f} %"
+            said = "–" if share is None else f"{100 * share:.0f} %"
             axes.text(x + 0.5, y + 0.72, said, ha="center", va="center", fontsize=SMALL_PT, color=ink)
     axes.set(xlim=(0, 2), ylim=(2, 0), xticks=[], yticks=[])
     for spine in axes.spines.values():

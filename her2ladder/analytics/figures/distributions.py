@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,20 +62,22 @@ def distribution_figure(
     found = [value for value in _LOOKS if _of(drawn, value).any()]
     entries = [Key(_LOOKS[value][0], _LOOKS[value][1], marker=_LOOKS[value][2]) for value in found]
     names = {name: wrapped(_title(drawn, name), width - 13, BODY_PT, bold=True) for name in labels}
-    head = max(map(len, names.values())) * line_mm(BODY_PT) + (2 * line_mm() if cuts else 0) + 1.5
-    rows = -(-len(labels) // across)
-    height = head + _PLOT_MM + 11
-    page = Page(sheet.noting(_cut_note(cuts)), rows * height + key_mm(entries, sheet.width_mm - 4))
+    strip = line_mm() + 2 if cuts else 0.0
+    titles = [max(len(names[name]) for name in labels[at : at + across]) * line_mm(BODY_PT) + 1.5 for at in range(0, len(labels), across)]
+    below = strip + _PLOT_MM + 11
+    body = sum(titles) + len(titles) * below
+    page = Page(sheet.noting(_cut_note(cuts)), body + key_mm(entries, sheet.width_mm - 4))
     for at, name in enumerate(labels):
-        left, top = (at % across) * width + 11, (at // across) * height
-        page.lines(names[name], left, top, pt=BODY_PT, bold=True)
-        axes = page.axes(left, top + head, width - 13, _PLOT_MM)
+        row, left = at // across, (at % across) * width + 11
+        top = sum(titles[: row + 1]) + row * below
+        page.lines(names[name], left, top - titles[row], pt=BODY_PT, bold=True)
+        axes = page.axes(left, top + strip, width - 13, _PLOT_MM)
         own = drawn[drawn["label"] == name]
         _points(axes, own, seed + at) if len(own) < _FEW else _histogram(axes, own, low, high)
         axes.set(xlim=(low, high), xlabel=score_name)
         if cuts:
             _bands(axes, cuts, (low, high), _sizes(band_sizes, name))
-    page.key(entries, EDGE_MM, rows * height, sheet.width_mm - 4)
+    page.key(entries, EDGE_MM, body, sheet.width_mm - 4)
     return page.figure
 
 
@@ -88,7 +91,8 @@ def _histogram(axes: Axes, own: pd.DataFrame, low: float, high: float) -> None:
         if value == 1.0:
             tops = counts
     axes.axhline(0, color=MUTED, linewidth=0.6)
-    down, up = axes.get_ylim()
+    down, up = (end * 1.05 for end in axes.get_ylim())
+    axes.set_ylim(down, up)
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, 200, 500, 10**9) if (up - down) / step <= 6)
     ticks = np.arange(np.ceil(down / step), np.floor(up / step) + 1) * step
     axes.set_yticks(ticks, [f"{abs(tick):.0f}" for tick in ticks])
@@ -107,12 +111,15 @@ def _points(axes: Axes, own: pd.DataFrame, seed: int) -> None:
 
 
 def _bands(axes: Axes, cuts: tuple[float, float], limits: tuple[float, float], sizes: Mapping[str, int]) -> None:
+    """Set a strip of the bands over the axes; their names stand in even thirds, since a band may be narrower than its name."""
     ends = (limits[0], *cuts, limits[1])
     for at, (name, colour) in enumerate(BAND_COLOURS.items()):
         start, stop = max(ends[at], limits[0]), min(ends[at + 1], limits[1])
         axes.axvspan(start, stop, ymin=1.0, ymax=1.05, color=colour, clip_on=False, linewidth=0)
-        text = f"{name}\n{whole(sizes[name])}" if name in sizes else name
-        axes.text((start + stop) / 2, 1.07, text, transform=axes.get_xaxis_transform(), ha="center", va="bottom", fontsize=SMALL_PT)
+        text = f"{name}, n = {whole(sizes[name])}" if name in sizes else name
+        place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom", "fontsize": SMALL_PT}
+        axes.annotate("■", (at / 3, 1.07), (0, 0), color=colour, **place)
+        axes.annotate(text, (at / 3, 1.07), (7, 0), **place)
     for cut in cuts:
         axes.axvline(cut, color=INK, linewidth=0.8, linestyle=(0, (3, 2)))
 

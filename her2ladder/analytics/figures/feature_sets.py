@@ -40,7 +40,7 @@ def feature_category_figure(features: pd.DataFrame, *, measure: str = "Selection
     label = sheet.width_mm - 2 * EDGE_MM - 4 - bar - text_mm("100 %") - 2
     lines: list[tuple[list[str], object]] = []
     for (source, family), part in ordered.groupby(["source", "family"], sort=False):
-        lines.append(([f"{source}: {family} ({len(part)})"], None))
+        lines.append(([f"{source if source == family else f'{source}: {family}'} ({len(part)})"], None))
         lines += [(wrapped(str(row.feature), label - 3), row) for row in part.itertuples()]
     height = 5.5 + sum(len(words) * line_mm() + (1.4 if row is None else 0.7) for words, row in lines)
     page = Page(sheet.noting(f"bar: {measure[0].lower()}{measure[1:]}"), height)
@@ -54,7 +54,7 @@ def feature_category_figure(features: pd.DataFrame, *, measure: str = "Selection
             page.text(words[0], EDGE_MM, y - 0.4, bold=True)
         else:
             page.lines(words, EDGE_MM + 3, y)
-            _bar(page, axes, row, y + len(words) * line_mm() * 0.46, sheet.width_mm - EDGE_MM)
+            _bar(page, axes, row, y + len(words) * line_mm() * 0.44, sheet.width_mm - EDGE_MM)
             y += 0.7
         y += len(words) * line_mm()
     return page.figure

@@ -29,7 +29,8 @@ def pcr_bars_figure(
 ) -> Figure:
     """Return a panel of bars for each band, bands and regimens in their order in `rates`.
 
-    rates        band, regimen, k (pCR), n, value (0..1), lo, hi: Wilson; n = 0 and NULLs for an empty cell
+    rates        band, regimen, k (pCR), n, value (0..1), lo, hi: Wilson, or what a column `interval` names; n = 0 and NULLs for an
+                 empty cell
     comparisons  band, a, b, p, p_adjusted, and optionally small_expected, test, family: one bracket each, none where P is NULL
     against      draw only comparisons with this regimen
     at_most      draw only P (adjusted, where given) up to this
@@ -40,10 +41,11 @@ def pcr_bars_figure(
         return empty_figure("No pCR rate to draw: no patient has a band, a regimen and a pCR status.", sheet)
     bands, regimens = (list(dict.fromkeys(rates[name])) for name in ("band", "regimen"))
     shown = _shown(comparisons, against, at_most)
-    sheet = sheet.noting("bars: pCR rate, Wilson 95 % CI; below: pCR/n", *_test_notes(shown))
+    interval = ", ".join(dict.fromkeys(rates["interval"])) if "interval" in rates else "Wilson"
+    sheet = sheet.noting(f"bars: pCR rate, {interval} 95 % CI; below: pCR/n", *_test_notes(shown))
     across = min(len(bands), 3) if sheet.is_wide else 1
     width = (sheet.width_mm - 2) / across
-    bar = (width - _LEFT - 2) / len(regimens)
+    bar = (width - _LEFT - 1) / len(regimens)
     names = {name: wrapped(name, bar, breaks="/+-") for name in regimens}
     deep = max(len(lines) for lines in names.values())
     spans = {band: _spans(shown, band, regimens) for band in bands}
@@ -56,7 +58,7 @@ def pcr_bars_figure(
         left = (at % across) * width + _LEFT
         page.text("■", left, top + 0.2, pt=BODY_PT, colour=band_colours(bands)[band])
         page.text(band + (f" ({cuts[band]})" if cuts and band in cuts else ""), left + 3, top + 0.2, pt=BODY_PT, bold=True)
-        axes = page.axes(left, top + _TOP, width - _LEFT - 2, over[at] + _BAR_MM)
+        axes = page.axes(left, top + _TOP, width - _LEFT - 1, over[at] + _BAR_MM)
         _bars(axes, rates[rates["band"] == band], regimens, names, 100 * (1 + over[at] / _BAR_MM))
         start = _highest(rates[rates["band"] == band]) + _CLEAR_MM * 100 / _BAR_MM
         draw_brackets(axes, [span for span, _ in spans[band]], [label for _, label in spans[band]], start, 100 / _BAR_MM, bar)

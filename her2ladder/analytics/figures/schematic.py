@@ -40,7 +40,7 @@ def band_schematic_figure(bands: pd.DataFrame, *, score_name: str = "score", she
     rows = list(bands.itertuples())[::-1]
     width = sheet.width_mm - _BOX_LEFT - EDGE_MM
     texts = [_texts(row, width - 5) for row in rows]
-    heights = [max(14.0, line_mm(BODY_PT) + 1 + len(lines) * line_mm() + 4) for lines in texts]
+    heights = [max(12.0, line_mm(BODY_PT) + 1 + len(lines) * line_mm() + 3) for lines in texts]
     gap, head = 2.5, line_mm(BODY_PT) + 4
     body = head + sum(heights) + gap * (len(rows) - 1)
     page = Page(sheet, body + 2)
@@ -52,7 +52,9 @@ def band_schematic_figure(bands: pd.DataFrame, *, score_name: str = "score", she
     for row, lines, height in zip(rows, texts, heights, strict=True):
         ends = [(high - float(score)) / (high - low) * (body - head) for score in (row.upper, row.lower)]
         _rung(axes, ends, (top, top + height), colours[row.band])
-        axes.add_patch(Rectangle((_BOX_LEFT, top), width, height, facecolor="white", edgecolor=colours[row.band], linewidth=1.2))
+        axes.add_patch(
+            Rectangle((_BOX_LEFT, top), width, height, facecolor="white", edgecolor=colours[row.band], linewidth=1.2, clip_on=False)
+        )
         axes.add_patch(Rectangle((_BOX_LEFT, top), 1.6, height, facecolor=colours[row.band], linewidth=0))
         page.text(_head(row, score_name), _BOX_LEFT + 3.5, head + top + 1.6, pt=BODY_PT, bold=True)
         page.lines(lines, _BOX_LEFT + 3.5, head + top + 2.6 + line_mm(BODY_PT))

@@ -33,12 +33,12 @@ from her2ladder.analytics.palette import OKABE_ITO
 RAMP = LinearSegmentedColormap.from_list("low_high", [OKABE_ITO[0], "#B9BEC6", OKABE_ITO[1]])
 NO_VALUE = "#16181D"
 SOURCE_COLOURS = {"H&E": OKABE_ITO[3], "HER2 IHC": OKABE_ITO[1], "clinical": OKABE_ITO[0]}
-_ROW_MM, _HEAD_MM, _FOOT_MM = 5.4, 4.5, 10.0
+_ROW_MM, _HEAD_MM, _FOOT_MM = 5.2, 4.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """Where one model's panel lies: its features from above, their labels in lines, the axes' place and width."""
+    """Where one model's panel lies: its features from above, their labels in lines, the axes' place, width, height of a row."""
 
     model: str
     features: list[str]
@@ -46,6 +46,7 @@ class _Slot:
     left: float
     top: float
     width: float
+    row_mm: float
 
 
 @styled
@@ -118,14 +119,17 @@ def _slots(sheet: Sheet, importance: pd.DataFrame, top: int, above: float) -> tu
     across = min(len(models), 2) if sheet.is_wide else 1
     width = (sheet.width_mm - EDGE_MM) / across
     chosen = {model: _top(importance[importance["model"] == model], top) for model in models}
-    label = min(max(text_mm(name) for names in chosen.values() for name in names), 0.44 * width)
+    label = min(max(text_mm(name) for names in chosen.values() for name in names), (0.46 if across > 1 else 0.51) * width)
+    lines = {name: wrapped(name, label) for names in chosen.values() for name in names}
+    row_mm = max(_ROW_MM, max(map(len, lines.values())) * 2.6 + 0.9)
     slots, down = [], above
     for start in range(0, len(models), across):
         row = models[start : start + across]
         for at, model in enumerate(row):
-            labels = ["\n".join(wrapped(name, label)) for name in chosen[model]]
-            slots.append(_Slot(model, chosen[model], labels, at * width + EDGE_MM + label + 1.5, down, width - label - EDGE_MM - 3.5))
-        down += _HEAD_MM + max(len(chosen[model]) for model in row) * _ROW_MM + _FOOT_MM
+            labels = ["\n".join(lines[name]) for name in chosen[model]]
+            left = at * width + EDGE_MM + label + 1.5
+            slots.append(_Slot(model, chosen[model], labels, left, down, width - label - EDGE_MM - 3.5, row_mm))
+        down += _HEAD_MM + max(len(chosen[model]) for model in row) * row_mm + _FOOT_MM
     return slots, down
 
 
@@ -136,11 +140,11 @@ def _top(own: pd.DataFrame, top: int) -> list[str]:
 def _panel(page: Page, slot: _Slot) -> Axes:
     page.text(slot.model, slot.left, slot.top, pt=BODY_PT, bold=True)
     count = len(slot.features)
-    axes = page.axes(slot.left, slot.top + _HEAD_MM, slot.width, count * _ROW_MM)
+    axes = page.axes(slot.left, slot.top + _HEAD_MM, slot.width, count * slot.row_mm)
     axes.set(ylim=(count - 0.5, -0.5))
     axes.set_yticks(range(count), slot.labels)
     for text in axes.get_yticklabels():
-        text.set_linespacing(0.95)
+        text.set_linespacing(1.1)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.hlines(range(count), 0, 1, transform=axes.get_yaxis_transform(), color=FAINT, linewidth=0.4, zorder=0)

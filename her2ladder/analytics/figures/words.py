@@ -18,7 +18,7 @@ METRIC_WORDS = {
     "specificity": "Specificity",
     "ppv": "PPV",
     "npv": "NPV",
-    "kappa": "Cohen's kappa",
+    "kappa": "Kappa",
     "calibration_intercept": "Intercept",
     "calibration_slope": "Slope",
     "calibration_in_the_large": "In the large",
