@@ -130,11 +130,11 @@ def _cannot(n: int, events: int, size: int, per_parameter: float | None, covaria
     if not n:
         return "no patient with complete values"
     if events in (0, n):
-        return f"{'all' if events else 'none'} of {n} patients {'have' if events else 'has'} the outcome"
+        return f"{'every' if events else 'no'} patient has the outcome (n = {n})"
     if not size:
         return "; ".join(sorted(left_out))
     if n <= size + 1:
-        return f"{n} patients are too few for {size + 1} parameters"
+        return f"too few patients (n = {n}) for {size + 1} parameters"
     if covariates > 1 and per_parameter is not None and per_parameter < NULL_BELOW:
         return f"{per_parameter:.1f} events per parameter ({min(events, n - events)} over {size}): below {NULL_BELOW:g}, not fitted"
     return ""

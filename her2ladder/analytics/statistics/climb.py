@@ -13,7 +13,7 @@ from her2ladder.analytics.statistics.covariates import FloatArray
 Model = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 CLIMBS, HALVINGS, LONGEST = 500, 40, 5.0
 STILL = 1e-10  # a step of this many standard errors counts as none
-NOISE = 1e-12  # of the likelihood: a fall no deeper than this is rounding
+NOISE = 1e-11  # of the likelihood: a rise no higher than this drowns in rounding
 FLOOR = 1e-5  # where rounding stops the climb, a step below this still counts
 
 
@@ -43,10 +43,12 @@ def climb(model: Model, start: FloatArray, free: NDArray[np.bool_]) -> Peak:
         for _ in range(HALVINGS):
             there = beta + step
             risen, new_score, new_information = model(there)
-            rise = risen - value
-            if rise >= 0.1 * float(score @ step) or (
-                rise >= -NOISE * (1.0 + abs(value)) and _step(new_score, new_information, free)[1] < 0.9 * gain
-            ):
+            promise = float(score @ step)
+            if promise > NOISE * (1.0 + abs(value)):
+                helps = risen - value >= 0.1 * promise
+            else:
+                helps = bool(np.isfinite(risen)) and _step(new_score, new_information, free)[1] < 0.9 * gain
+            if helps:
                 break
             step = step / 2
         else:

@@ -119,11 +119,11 @@ def _cannot(design: Design, data: SurvivalTimes) -> str:
     if not data.n:
         return "no patient with complete values"
     if not data.events:
-        return f"no event in {data.n} patients"
+        return f"no event (n = {data.n})"
     if not design.names:
         return "; ".join(sorted({why for _, why in design.left_out.values()}))
     if data.n <= len(design.names):
-        return f"{data.n} patients are too few for {len(design.names)} parameters"
+        return f"too few patients (n = {data.n}) for {len(design.names)} parameters"
     return ""
 
 

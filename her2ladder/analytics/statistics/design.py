@@ -197,7 +197,7 @@ def _fittable(design: Design) -> Design:
         return design
     low, high = design.matrix.min(axis=0), design.matrix.max(axis=0)
     constant = np.flatnonzero(high - low <= 1e-12 * np.maximum(1e-300, np.maximum(abs(low), abs(high))))
-    design = design.without({int(at): f"all {design.n} patients have the same value" for at in constant})
+    design = design.without({int(at): f"every patient has the same value (n = {design.n})" for at in constant})
     if design.n <= len(design.names):
         return design  # too few patients for so many parameters: the model says so
     found = independent(np.column_stack([np.ones(design.n), standardised(design.matrix)[0]])) if design.names else np.ones(1, dtype=bool)

@@ -20,6 +20,8 @@ from her2ladder.analytics.statistics.climb import Model, Peak, climb
 from her2ladder.analytics.statistics.covariates import FloatArray
 from her2ladder.analytics.statistics.inputs import LEVEL
 
+STRIDES = 100  # 1.4 to that power is beyond any number: a profile that has not fallen by then does not fall
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FirthFit:
@@ -61,26 +63,50 @@ def restricted_p(model: Model, top: Peak, zero: NDArray[np.bool_]) -> float:
 
 
 def _limit(model: Model, top: Peak, at: int, step: float) -> float:
-    """Return where the profile of one parameter has fallen by half the chi-square quantile, going from the peak in steps of `step`."""
-    drop = float(chi2.ppf(LEVEL, 1)) / 2
-    free = np.arange(len(top.beta)) != at
-    last = top.beta
+    """Return where the profile of one parameter has fallen by half the chi-square quantile; NaN where it cannot be followed so far.
 
-    def height(distance: float) -> float:
-        nonlocal last
-        start = last.copy()
-        start[at] = top.beta[at] + distance
-        found = climb(model, start, free)
-        if np.isfinite(found.value):
-            last = found.beta
-        return max(found.value - top.value + drop, -drop - 1.0)
-
-    near, far = 0.0, 1.5 * step
-    for _ in range(60):
-        if height(far) < 0:
-            return float(top.beta[at] + brentq(height, near, far, xtol=1e-10 * abs(step), rtol=1e-12))
-        near, far = far, 1.5 * far
+    The profile is followed outward from the peak in growing strides, each climb starting where the ones before point to: a start far
+    off the ridge may never come back to it.
+    """
+    profile = _Profile(model, top, at)
+    near, stride = 0.0, step / 2
+    for _ in range(STRIDES):
+        height = profile.height(near + stride)
+        if np.isnan(height):
+            stride /= 4
+            continue
+        if height < 0:
+            found = brentq(profile.height, near, near + stride, xtol=1e-10 * abs(step), rtol=1e-12, full_output=True, disp=False)[0]
+            return float(top.beta[at] + found) if np.isfinite(profile.height(found)) else float("nan")
+        near, stride = near + stride, 1.4 * stride
     return float("nan")
+
+
+class _Profile:
+    """Height of the profile of one parameter above its 95 % line, by distance from the peak; remembers every point of the ridge."""
+
+    def __init__(self, model: Model, top: Peak, at: int) -> None:
+        self.model, self.top, self.at = model, top, at
+        self.free = np.arange(len(top.beta)) != at
+        self.ridge: dict[float, tuple[float, FloatArray]] = {0.0: (float(chi2.ppf(LEVEL, 1)) / 2, top.beta)}
+
+    def height(self, distance: float) -> float:
+        """Return the height there, NaN where the climb does not come to rest."""
+        if distance not in self.ridge:
+            found = climb(self.model, self._start(distance), self.free)
+            if not found.converged:
+                return float("nan")
+            self.ridge[distance] = (self.ridge[0.0][0] + found.value - self.top.value, found.beta)
+        return self.ridge[distance][0]
+
+    def _start(self, distance: float) -> FloatArray:
+        """Return the point on the line through the two known points of the ridge that are nearest."""
+        first, *rest = sorted(self.ridge, key=lambda known: abs(known - distance))
+        start = self.ridge[first][1].copy()
+        if rest:
+            start = start + (distance - first) / (rest[0] - first) * (self.ridge[rest[0]][1] - start)
+        start[self.at] = self.top.beta[self.at] + distance
+        return start
 
 
 def penalised(

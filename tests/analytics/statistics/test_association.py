@@ -118,13 +118,13 @@ def test_few_events_are_flagged_and_fewer_give_no_multivariable_row() -> None:
 @pytest.mark.parametrize(
     ("y", "x", "reason"),
     [
-        ([1, 1, 1], [1, 2, 3], "all of 3 patients have the outcome"),
-        ([0, 0, 0], [1, 2, 3], "none of 3 patients has the outcome"),
-        ([0, 1, 1], [2, 2, 2], "all 3 patients have the same value"),
-        ([1], [1], "all of 1 patients have the outcome"),
+        ([1, 1, 1], [1, 2, 3], "every patient has the outcome (n = 3)"),
+        ([0, 0, 0], [1, 2, 3], "no patient has the outcome (n = 3)"),
+        ([0, 1, 1], [2, 2, 2], "every patient has the same value (n = 3)"),
+        ([1], [1], "every patient has the outcome (n = 1)"),
         ([], [], "no patient with complete values"),
         ([0, 1], [None, None], "no patient with complete values"),
-        ([0, 1], [1, 2], "2 patients are too few for 2 parameters"),
+        ([0, 1], [1, 2], "too few patients (n = 2) for 2 parameters"),
     ],
 )
 def test_what_cannot_be_fitted_is_none_with_a_reason(y: list[int], x: list[float], reason: str) -> None:
@@ -139,7 +139,7 @@ def test_a_constant_adjuster_is_left_out_and_the_rest_is_fitted(cohort: pd.DataF
     fit = logistic(part.residual, [cov.score_per_tenth(part.score), cov.stage(part.stage)])
     alone = logistic(part.residual, [cov.score_per_tenth(part.score)])
     assert fit.terms[0].ratio == alone.terms[0].ratio
-    assert (fit.terms[1].ratio, fit.terms[1].note) == (None, "all 241 patients have the same value")
+    assert (fit.terms[1].ratio, fit.terms[1].note) == (None, "every patient has the same value (n = 241)")
 
 
 def test_a_group_of_one_patient_is_answered_by_firth(cohort: pd.DataFrame) -> None:

@@ -120,11 +120,11 @@ def test_a_band_without_events_is_monotone_and_has_a_finite_answer() -> None:
 @pytest.mark.parametrize(
     ("time", "event", "x", "reason"),
     [
-        ([1, 2, 3], [0, 0, 0], [1, 2, 3], "no event in 3 patients"),
-        ([1, 2, 3], [1, 1, 0], [4, 4, 4], "all 3 patients have the same value"),
+        ([1, 2, 3], [0, 0, 0], [1, 2, 3], "no event (n = 3)"),
+        ([1, 2, 3], [1, 1, 0], [4, 4, 4], "every patient has the same value (n = 3)"),
         ([], [], [], "no patient with complete values"),
         ([None, 2], [1, 1], [1, None], "no patient with complete values"),
-        ([5], [1], [1], "all 1 patients have the same value"),
+        ([5], [1], [1], "every patient has the same value (n = 1)"),
         ([1, 2, 3], [0, 1, 1], [9, 4, 4], "no event while patients who differ in it were at risk"),
         ([1, 2, 3], [0, 0, 1], [9, 8, 4], "no event while patients who differ in it were at risk"),
     ],

@@ -27,8 +27,8 @@ def test_a_constant_column_is_left_out_with_its_reason() -> None:
     assert design.names == ("a",)
     assert [term.note for term in design.unfitted("why")] == [
         "why",
-        "all 3 patients have the same value",
-        "all 3 patients have the same value",
+        "every patient has the same value (n = 3)",
+        "every patient has the same value (n = 3)",
     ]
 
 
