@@ -16,6 +16,7 @@ from her2ladder.analytics.cohorts import Selection, result_row
 from her2ladder.analytics.statistics.association import LogisticFit, logistic
 from her2ladder.analytics.statistics.baseline import size_row
 from her2ladder.analytics.statistics.covariates import Covariate, age_years, factor, hr_negative, stage
+from her2ladder.analytics.statistics.crossfit_bands import FOLDS, crossfitted_bands
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.strata import STANDARD, Strata, counts
 from her2ladder.errors import InputError
@@ -45,20 +46,19 @@ def crossfitted_rows(
 ) -> list[dict[str, Any]]:
     """Return the rates again with each construction patient's band cut by the folds that did not hold the patient.
 
-    One NULL row with the reason where the score has no cross-fitted bands (it was imported, or no such patient is compared).
+    A trained model's own cross-fitted bands; for an imported score its tertiles by five folds. One NULL row with the reason where no
+    such patient is compared.
     """
-    held = this.con.execute("SELECT summary FROM model WHERE name = ? ORDER BY run DESC LIMIT 1", [score_name]).fetchall()
-    found = json.loads(held[0][0]).get("crossfitted") if held else None
-    crossfitted = dict(zip(found["patients"], found["bands"], strict=True)) if found else {}
+    bands, how = _crossfitted_bands(this, score_name)
     column = "subgroup" if strata.compared != "band" else "group"
-    told = strata.frame["patient_id"].map(crossfitted)
-    if not told.notna().any():
-        why = "the score has no cross-fitted bands: it was not trained here" if not found else "no training patient is compared"
-        none = Estimate(None, None, None, note=why)
+    told = strata.frame["patient_id"].map(bands)
+    n_told = int(told.notna().sum())
+    if not n_told:
+        none = Estimate(None, None, None, note="no construction patient is compared: the cuts saw none of those who are")
         return [result_row("compare", chosen, "pcr_rate_crossfitted", none, subgroup="all", term="all", score_name=score_name)]
     again = strata.of(strata.frame.assign(**{column: told.where(told.notna(), strata.frame[column])}))
     k, n = counts(again)
-    note = f"bands of {int(told.notna().sum())} training patients cut by the folds that did not hold them"
+    note = f"bands of {n_told} construction patients cut by {how}"
     return [
         result_row(
             "compare",
@@ -73,6 +73,17 @@ def crossfitted_rows(
         for i, subgroup in enumerate(strata.subgroups)
         for j, group in enumerate(strata.groups)
     ]
+
+
+def _crossfitted_bands(this: Run, score_name: str) -> tuple[dict[str, str | None], str]:
+    """Return patient -> band, and how the bands were cut."""
+    held = this.con.execute("SELECT summary FROM model WHERE name = ? ORDER BY run DESC LIMIT 1", [score_name]).fetchall()
+    found = json.loads(held[0][0]).get("crossfitted") if held else None
+    if found:
+        return dict(zip(found["patients"], found["bands"], strict=True)), "the folds of the training that did not hold them"
+    frame = this.fetch("cohort/construction_scores", score_name=score_name).to_pandas()
+    bands = crossfitted_bands(frame["score"].to_numpy(float))
+    return dict(zip(frame["patient_id"], bands, strict=True)), f"the tertiles of the other {FOLDS - 1} of {FOLDS} folds"
 
 
 def baseline_rows(strata: Strata, chosen: Selection, by: tuple[str, ...], score_name: str | None) -> list[dict[str, Any]]:
@@ -123,19 +134,19 @@ def _adjusted(part: pd.DataFrame, strata: Strata, by: tuple[str, ...], reference
         return {}, note
     try:
         present = [group for group in order if (part["group"] == group).any()]
-        covariates = [factor("group", list(part["group"]), present)]
+        covariates = [factor(strata.compared, list(part["group"]), present)]
         covariates += [make(part[name]) for name, make in usable.items() if name not in absent]
         fit = logistic(part["is_pcr"], covariates)
     except InputError as error:
         why = Estimate(None, None, None, n=len(part), note=str(error))
         return dict.fromkeys(order[1:], why), note
-    return _by_group(fit, reference, order), note
+    return _by_group(fit, strata.compared, reference, order), note
 
 
-def _by_group(fit: LogisticFit, reference: str, order: list[str]) -> dict[str, Estimate]:
+def _by_group(fit: LogisticFit, name: str, reference: str, order: list[str]) -> dict[str, Estimate]:
     """Return the group's terms by group; where the reference has no complete patient the model has another one, and says nothing here."""
     estimates = fit.estimates()
-    found = {group: estimates.get(f"group {group} vs {reference}") for group in order[1:]}
+    found = {group: estimates.get(f"{name} {group} vs {reference}") for group in order[1:]}
     reason = fit.note or "no complete patient in this group or in the reference"
     none = Estimate(None, None, None, n=fit.n, events=fit.events, note=reason)
     return {group: estimate or none for group, estimate in found.items()}

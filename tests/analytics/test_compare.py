@@ -17,7 +17,9 @@ from her2ladder.analytics.cohorts import Selection
 from her2ladder.analytics.compare import CompareOptions, compare
 from her2ladder.analytics.statistics.rates import two_rates
 from her2ladder.errors import InputError
+from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
+from her2ladder.schema.tables import MODEL, SCORE
 
 Ladder = Callable[..., list[dict[str, Any]]]
 Clinic = Callable[..., Store]
@@ -147,12 +149,38 @@ def test_adjusted_odds_agree_with_statsmodels_on_complete_cases(
     assert "events per parameter" in low["note"]
 
 
-def test_band_rates_of_construction_patients_are_marked_and_no_crossfitted_value_is_invented(compared: list[dict[str, Any]]) -> None:
-    rates = only(compared, "pcr_rate")
-    assert rates["High", "THP"]["note"] == "cut_on_same_patients: 23 of 23 set the cuts"
-    (crossfitted,) = only(compared, "pcr_rate_crossfitted").values()
-    assert crossfitted["value"] is None
-    assert "not trained here" in crossfitted["note"]
+def test_band_rates_of_construction_patients_are_marked_and_a_crossfitted_rate_stands_beside(
+    compared: list[dict[str, Any]], cohort: pd.DataFrame
+) -> None:
+    """The same bands by another way: each patient against the quantiles of those dealt into the other folds."""
+    assert only(compared, "pcr_rate")["High", "THP"]["note"] == "cut_on_same_patients: 23 of 23 set the cuts"
+    frame = cohort.sort_values("patient_id")
+    fold = np.random.default_rng(1).permutation(400) % 5
+    cuts = {at: frame.loc[fold != at, "score"].quantile([1 / 3, 2 / 3]).tolist() for at in range(5)}
+    is_high = [score > cuts[at][1] for score, at in zip(frame["score"], fold, strict=True)]
+    cell = frame[np.array(is_high) & (frame["regimen"] == "TCbHP/PCbHP")]
+    row = only(compared, "pcr_rate_crossfitted")["High", "TCbHP/PCbHP"]
+    assert (row["n"], row["events"]) == (len(cell), cell["is_pcr"].sum())
+    assert "400 construction patients" in row["note"]
+
+
+def test_a_trained_model_brings_its_own_crossfitted_bands(clinic: Clinic, ladder: Ladder) -> None:
+    store = clinic(paper_like().drop(columns="score"))
+    frame = paper_like()[lambda one: one["cohort_role"] == "construction"]
+    told = {"crossfitted": {"patients": list(frame["patient_id"]), "bands": ["High"] * 30 + ["Low"] * 30, "positive": [True] * 60}}
+    model = {"model_id": "m-1", "name": "m", "kind": "ensemble", "feature_set": "sc-mtop", "cohort": "C", "sha256": "0"}
+    with run(store, "train", {"name": "m"}) as this:
+        this.insert_new(MODEL, [{**model, "summary": json.dumps(told)}])
+        this.append(
+            SCORE,
+            [
+                {"score_name": "m", "patient_id": p, "kind": "out_of_fold", "score": s, "raw_score": s, "predicts": "residual"}
+                for p, s in zip(frame["patient_id"], frame["score"], strict=True)
+            ],
+        )
+    rows = only(ladder(store, "compare", "--score", "m", "--cohort", "C"), "pcr_rate_crossfitted")
+    assert {band: rows[band, "TCbHP/PCbHP"]["n"] for band in ("Low", "Medium", "High")} == {"Low": 30, "Medium": 0, "High": 30}
+    assert "folds of the training" in rows["Low", "TCbHP/PCbHP"]["note"]
 
 
 def test_suggestions_are_labelled_exploratory_and_not_for_clinical_use(compared: list[dict[str, Any]]) -> None:
