@@ -45,6 +45,8 @@ def precision_recall_figure(
     axes.set(xlabel="Recall (sensitivity)", ylabel="Precision (PPV)")
     for row in summary.itertuples():
         part = curves[curves["label"] == row.label]
+        if part.empty:  # one outcome only: the key says why there is no curve
+            continue
         # the precision reached at a recall holds back to the recall before it: AP is this step's area
         recall, precision = [0.0, *part["recall"]], [*part["precision"][:1], *part["precision"]]
         axes.step(recall, precision, where="pre", color=colour[row.label], linestyle=dash[row.label], zorder=3)

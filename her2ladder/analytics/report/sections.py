@@ -1,0 +1,301 @@
+"""The sections of the report, one function each: an analysis is run as its command runs it, its figures and rows are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from her2ladder.analytics.cohorts import Selection, selection
+from her2ladder.analytics.report.parts import Picture, Section, Table
+from her2ladder.errors import InputError
+from her2ladder.schema.store import Store
+
+Step = tuple[str, str, Callable[[], Section]]
+ROWS = ("cohort", "subgroup", "term", "metric", "value", "lo", "hi", "p", "p_adjusted", "n", "events", "test", "family", "note")
+MAP_CELLS = 40_000  # cells drawn of each map on the page; the counts are of all
+
+
+def steps(store: Store, score: str | None, folder: Path) -> list[Step]:
+    """Return the sections in the order of the page; each is computed when it is called."""
+    found: list[Step] = [
+        ("patients", "Patients", partial(patients, store, folder / "table1")),
+        ("cells", "Slides and cells", partial(cells, store)),
+        ("maps", "Cell maps of a Low and a High patient", partial(maps, store, score)),
+    ]
+    if score is None:
+        return found
+    trained = is_trained(store, score)
+    found.append(("performance", "How well the score tells who responds", partial(performance, store, score, folder / "evaluate")))
+    if trained:
+        found.append(("explanation", "What the score is made of (SHAP)", partial(explanation, store, score, folder / "explain")))
+    return [
+        *found,
+        ("odds", "Odds of residual disease", partial(association, store, score, folder / "odds")),
+        ("regimens", "Response by band and regimen", partial(regimens, store, score, folder / "compare")),
+        ("dfs", "Disease-free survival", partial(follow_up, store, score, "dfs", folder / "dfs")),
+        ("os", "Overall survival", partial(follow_up, store, score, "os", folder / "os")),
+        ("contrasts", "What differs between the bands", partial(contrasts, store, score, folder / "contrast")),
+    ]
+
+
+def patients(store: Store, folder: Path) -> Section:
+    """Table 1 and the patient flow."""
+    from her2ladder.analytics.table1 import table_one
+    from her2ladder.analytics.table1_text import export_table, readable
+
+    done = table_one(store, Selection(), "cohort")
+    section = _section("patients", "Patients", "ladder table1 --by cohort", done.run, export_table(done, folder))
+    section.intro = "Everyone that a clinical table names, who was left out and why, and what the analysed patients were like at baseline."
+    section.tables = [Table("Table 1. Baseline by cohort", readable(done))]
+    return section
+
+
+def cells(store: Store) -> Section:
+    """How many cells of each class."""
+    from her2ladder.queries.catalog import query
+
+    with store.reading() as con:
+        found = con.sql(query("cells/counts").sql)
+        rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+    section = Section(
+        "cells", "Slides and cells", command="ladder query run cells/counts", tables=[Table("Cells by stain and class", rows)]
+    )
+    if not rows:
+        section.missing.append("the store has no cells (ladder ingest cells)")
+    return section
+
+
+def maps(store: Store, score: str | None) -> Section:
+    """The slides of one Low and one High patient, the median score of each band."""
+    from her2ladder.analytics.cellmap.page import map_fragment
+    from her2ladder.analytics.maps import slide_cells
+
+    section = Section("maps", "Cell maps of a Low and a High patient")
+    slides = _median_patients(store, score) if score else []
+    if not slides:
+        section.missing.append("no patient has both slides and a band")
+    for number, (band, patient, slide_id, stain) in enumerate(slides):
+        drawn = slide_cells(store, slide_id, stain)
+        section.fragments.append(
+            map_fragment(
+                f"map-{number}",
+                drawn["x_um"],
+                drawn["y_um"],
+                drawn["cls"],
+                drawn["classes"],
+                f"{band}: {patient}, {slide_id}",
+                stain=stain,
+                provenance=drawn["provenance"],
+                is_synthetic=drawn["is_synthetic"],
+                max_points=MAP_CELLS,
+            )
+        )
+    section.intro = "The patient whose score is the median of the band. Drag to move, scroll to zoom, click a class to hide it."
+    return section
+
+
+def performance(store: Store, score: str, folder: Path) -> Section:
+    """Discrimination, calibration, net benefit and rivals."""
+    from her2ladder.analytics.evaluate.pictures import write_pictures
+    from her2ladder.analytics.evaluate.stage import evaluate
+    from her2ladder.analytics.evaluate.summary import differences, overview
+
+    done = evaluate(store, score, by=("regimen",), setting=_only_setting(store))
+    section = _section(
+        "performance",
+        "How well the score tells who responds",
+        f"ladder evaluate --score {score} --by regimen",
+        done.run,
+        write_pictures(done, folder),
+    )
+    section.intro = "Construction patients have out-of-fold scores; what is in-sample is called apparent and is no evidence of performance."
+    section.tables = [
+        Table("Performance", overview(done.rows)),
+        Table("AUC of the score minus that of each rival (paired DeLong)", differences(done.rows)),
+        Table("Direction of each variable, fixed before any data is seen", done.directions, is_folded=True),
+    ]
+    if done.no_threshold:
+        section.missing.append(f"threshold metrics: {done.no_threshold}")
+    return section
+
+
+def explanation(store: Store, score: str, folder: Path) -> Section:
+    """SHAP of the sub-models and the ensemble."""
+    from her2ladder.analytics.explaining import explain_model, write_explanation
+
+    done = explain_model(store, score)
+    section = _section(
+        "explanation", "What the score is made of (SHAP)", f"ladder explain --model {score}", done.run, write_explanation(done, folder)
+    )
+    section.intro = "Mean absolute SHAP values on the probability scale; the ensemble's are the weighted mean of its members'."
+    return section
+
+
+def association(store: Store, score: str, folder: Path) -> Section:
+    """Odds ratios alone, adjusted, and by regimen."""
+    from her2ladder.analytics.odds import odds
+    from her2ladder.analytics.survival_export import export_odds
+
+    done = odds(store, selection(None, _only_setting(store), store), score_name=score, within="regimen")
+    section = _section(
+        "odds", "Odds of residual disease", f"ladder odds --score {score} --within regimen", done.run, export_odds(done, folder)
+    )
+    section.intro = "Logistic regression, per 0.1 of the score; separated data by Firth's penalised likelihood, said in the row."
+    section.tables = [_rows("Odds ratios", done.rows)]
+    return section
+
+
+def regimens(store: Store, score: str, folder: Path) -> Section:
+    """pCR by band and regimen, as the paper groups them where its roles are there."""
+    from her2ladder.analytics.compare import CompareOptions, compare
+    from her2ladder.analytics.compare_export import export_comparison
+
+    done = compare(
+        store, selection(None, _only_setting(store), store), CompareOptions(score_name=score, as_paper=_has_paper_regimens(store))
+    )
+    command = f"ladder compare --score {score} --by band,regimen{' --as paper' if _has_paper_regimens(store) else ''}"
+    section = _section("regimens", "Response by band and regimen", command, done.run, export_comparison(done, folder))
+    section.intro = "Regimens are not randomised: rates and tests compare groups that were chosen, not treatments. Suggestions are the paper's exploratory reading, not for clinical use."
+    section.tables = [
+        _rows("pCR rates", [row for row in done.rows if row["metric"] == "pcr_rate"]),
+        _rows("Comparisons", [row for row in done.rows if row["metric"] == "pcr_comparison"]),
+        _rows("Beside it", [row for row in done.rows if row["metric"] not in ("pcr_rate", "pcr_comparison")], is_folded=True),
+    ]
+    return section
+
+
+def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
+    """Kaplan-Meier, log-rank and Cox of one endpoint."""
+    from her2ladder.analytics.survival import ENDPOINTS, Asked, survival
+    from her2ladder.analytics.survival_export import export_survival
+
+    chosen = selection("adjuvant" if _has_role(store, "adjuvant") else None, None, store)
+    done = survival(store, chosen, Asked(endpoint, "band", score, _regimens_of_adjuvant(store)))
+    command = f"ladder survival --score {score} --endpoint {endpoint}{' --cohort adjuvant' if chosen.cohorts else ''}"
+    section = _section(endpoint, ENDPOINTS[endpoint], command, done.run, export_survival(done, folder))
+    section.intro = "Months from the origin of the clinical table. Log-rank and Wald P are different tests and stand apart."
+    tests = ("hazard_ratio", "logrank", "c_index", "ph_test", "median_survival", "median_followup")
+    section.tables = [
+        _rows("Tests and models", [row for row in done.rows if row["metric"] in tests]),
+        _rows("Survival at times", [row for row in done.rows if row["metric"] == "survival_at"], is_folded=True),
+    ]
+    return section
+
+
+def contrasts(store: Store, score: str, folder: Path) -> Section:
+    """Feature contrasts between bands, and by response."""
+    from her2ladder.analytics.contrast import contrast, default_population
+    from her2ladder.analytics.contrast_export import export_contrast
+
+    done = contrast(store, selection(default_population(store), None, store), score_name=score)
+    section = _section(
+        "contrasts", "What differs between the bands", "ladder contrast --between band", done.run, export_contrast(done, folder)
+    )
+    section.intro = "Bands are functions of these features: P between bands is descriptive. The same contrast by response stands beside it."
+    section.tables = [_rows("Rank-sum contrasts", [row for row in done.rows if str(row["metric"]).startswith("rank_sum")], is_folded=True)]
+    return section
+
+
+def chosen_score(store: Store, asked: str | None) -> str | None:
+    """Return the score that the page speaks of: the one asked for, the newest trained one, or the only one.
+
+    raises   InputError where there is no such score, or several imported ones and none was named
+    """
+    with store.reading() as con:
+        names = [name for (name,) in con.sql("SELECT DISTINCT score_name FROM score_current ORDER BY 1").fetchall()]
+        trained = [name for (name,) in con.sql("SELECT name FROM model WHERE kind = 'ensemble' ORDER BY run DESC").fetchall()]
+    if asked is not None:
+        if asked not in names:
+            raise InputError(f"--score: no score called {asked!r}; there is {', '.join(names) or 'none'}")
+        return asked
+    candidates = [name for name in trained if name in names] or names
+    if not trained and len(candidates) > 1:
+        raise InputError(f"--score: which one? there is {', '.join(candidates)}")
+    return candidates[0] if candidates else None
+
+
+def is_trained(store: Store, score: str) -> bool:
+    """Whether the score is a trained model's."""
+    with store.reading() as con:
+        return bool(con.execute("SELECT 1 FROM model WHERE name = ? LIMIT 1", [score]).fetchall())
+
+
+def is_store_synthetic(store: Store) -> bool:
+    """Whether any patient of the store was simulated."""
+    with store.reading() as con:
+        found = con.sql(
+            "SELECT count(*) FROM patient WHERE starts_with(patient_id, 'SYN-') OR contains(lower(coalesce(cohort, '')), 'synthetic')"
+        )
+        return bool(found.fetchall()[0][0])
+
+
+def _section(anchor: str, title: str, command: str, run_id: str, written: Sequence[Path]) -> Section:
+    return Section(anchor, title, pictures=_pictures(written), runs=[run_id], command=command)
+
+
+def _pictures(written: Sequence[Path]) -> list[Picture]:
+    """The PNG of each figure: vector files with thousands of marks would make the page heavy."""
+    pictures = []
+    for path in written:
+        if path.suffix == ".png":
+            pictures.append(Picture(path, path.stem.replace("_", " "), is_wide=_width_px(path) > 1200))
+    return pictures
+
+
+def _width_px(path: Path) -> int:
+    return int.from_bytes(path.read_bytes()[16:20], "big")  # PNG: the header's first field
+
+
+def _rows(title: str, rows: Sequence[dict[str, Any]], *, is_folded: bool = False) -> Table:
+    """Result rows as a table, columns that say nothing left out."""
+    columns = [name for name in ROWS if any(row.get(name) not in (None, "") for row in rows)]
+    return Table(title, rows, columns, is_folded)
+
+
+def _median_patients(store: Store, score: str) -> list[tuple[str, str, str, str]]:
+    """Return (band, patient, slide, stain) of the slides of one patient a band, Low and High."""
+    found = []
+    with store.reading() as con:
+        for band in ("Low", "High"):
+            ids = con.execute(
+                "SELECT patient_id FROM score_current WHERE score_name = ? AND band = ? AND patient_id IN (SELECT patient_id FROM slide) ORDER BY score, patient_id",
+                [score, band],
+            ).fetchall()
+            if ids:
+                patient = ids[len(ids) // 2][0]
+                slides = con.execute(
+                    "SELECT slide_id, stain FROM slide WHERE patient_id = ? ORDER BY stain, slide_id", [patient]
+                ).fetchall()
+                found += [(band, patient, slide_id, stain) for slide_id, stain in slides[:2]]
+    return found
+
+
+def _has_role(store: Store, role: str) -> bool:
+    with store.reading() as con:
+        return bool(con.execute("SELECT 1 FROM cohort WHERE cohort_role = ?", [role]).fetchall())
+
+
+def _has_paper_regimens(store: Store) -> bool:
+    """The paper's own table needs its standard regimen in construction patients and at least one other."""
+    with store.reading() as con:
+        names = {
+            name
+            for (name,) in con.sql("SELECT DISTINCT regimen FROM patient WHERE excluded_reason IS NULL AND is_pcr IS NOT NULL").fetchall()
+        }
+    return "TCbHP/PCbHP" in names and bool(names & {"THP", "TCbH/PCbH", "SHR-A1811", "TH+pyrotinib"})
+
+
+def _only_setting(store: Store) -> str | None:
+    """Response is a neoadjuvant question: adjuvant patients are kept apart where the store says who they are."""
+    with store.reading() as con:
+        settings = {name for (name,) in con.sql("SELECT DISTINCT setting FROM patient WHERE setting IS NOT NULL").fetchall()}
+    return "neoadjuvant" if "neoadjuvant" in settings else None
+
+
+def _regimens_of_adjuvant(store: Store) -> str | None:
+    """Subgroups by regimen where adjuvant patients had more than one."""
+    with store.reading() as con:
+        n = con.sql("SELECT count(DISTINCT regimen) FROM patient WHERE cohort_role = 'adjuvant'").fetchall()[0][0]
+    return "regimen" if n > 1 else None
