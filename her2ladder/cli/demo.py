@@ -28,7 +28,8 @@ def run_demo(folder: Path, seed: int, workers: int) -> None:
         say(f"  {time.monotonic() - clock:.1f} s")
     say(f"done in {time.monotonic() - started:.0f} s; everything here is SYNTHETIC")
     say(f"  the store     {folder / 'store'}   (ladder --store {folder / 'store'} sql 'SELECT * FROM score_current')")
-    say(f"  the results   {folder / 'results'}")
+    say(f"  the page      {folder / 'results' / 'report.html'}")
+    say(f"  the figures   {folder / 'results'}")
 
 
 def _steps(folder: Path, seed: int, workers: int) -> list[list[str]]:
@@ -45,6 +46,10 @@ def _steps(folder: Path, seed: int, workers: int) -> list[list[str]]:
         [*at, "map", "SYN-0001-HE", "-o", str(results / "map.html")],
         [*at, "train", "--name", MODEL, "--seed", str(seed), "--budget", "6", "--repeats", "1", *many],
         [*at, "score", "--model", MODEL],
+        [*at, "evaluate", "--score", MODEL, "--by", "regimen", "-o", str(results / "evaluate")],
+        [*at, "compare", "--score", MODEL, "--by", "band,regimen", "--as", "paper", "-o", str(results / "compare")],
+        [*at, "survival", "--score", MODEL, "--endpoint", "dfs", "--cohort", "adjuvant", "-o", str(results / "survival")],
+        [*at, "report", "-o", str(results / "report.html")],
         [*at, "check"],
     ]
 
