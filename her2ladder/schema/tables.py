@@ -106,7 +106,7 @@ MORPHOLOGY_NAMES = {
     "bbox_area_um2": "area of the upright bounding box, square micrometres",
     "eccentricity": "eccentricity of the ellipse with the polygon's second moments",
     "circularity": "4 pi area / perimeter squared",
-    "elongation": "minor / major side of the smallest rotated rectangle",
+    "elongation": "major / minor axis of that ellipse",
     "extent": "area / bounding box area",
     "major_axis_um": "major axis of the ellipse, micrometres",
     "minor_axis_um": "minor axis of the ellipse, micrometres",
