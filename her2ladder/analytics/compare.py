@@ -47,7 +47,9 @@ class CompareOptions:
     interval: Interval = "wilson"
 
     def check(self) -> None:
-        """Raise InputError where options contradict each other."""
+        """Raise InputError where options contradict each other, or one is unknown."""
+        if self.interval not in INTERVALS:
+            raise InputError(f"--interval: wanted one of {', '.join(INTERVALS)}, found {self.interval!r}")
         if "band" in self.by and self.score_name is None:
             raise InputError("--by band: bands are cut from a score: name it with --score NAME")
         paper = (self.by, self.correction, self.test) == (("band", "regimen"), "bonferroni", "pearson")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from her2ladder.analytics.baseline_table import MEDIAN
 from her2ladder.analytics.cohorts import is_synthetic
 from her2ladder.analytics.figures.flow import patient_flow_figure
 from her2ladder.analytics.figures.save import save_figure
@@ -42,7 +43,7 @@ def readable(done: TableOne) -> list[dict[str, str]]:
 
 
 def _line(row: Row, groups: tuple[str, ...]) -> dict[str, str]:
-    cells = {cell.group: str(cell) for cell in row.cells}
+    cells = {cell.group: "no value" if row.level == MEDIAN and not cell.n else str(cell) for cell in row.cells}
     line = {"Variable": WORDS.get(row.variable, row.variable), "Level": LEVELS.get((row.variable, row.level), row.level)}
     line |= {name: cells[name] for name in (*groups, OVERALL)}
     return line | {"P": "" if row.p is None else p_value(row.p), "Test": row.test, "SMD": "" if row.smd is None else f"{row.smd:.2f}"}

@@ -15,6 +15,7 @@ from scipy.stats import chi2_contingency
 
 from her2ladder.analytics.cohorts import Selection
 from her2ladder.analytics.compare import CompareOptions, compare
+from her2ladder.analytics.figures.pcr_bars import pcr_bars_figure
 from her2ladder.analytics.statistics.rates import two_rates
 from her2ladder.errors import InputError
 from her2ladder.queries.run import run
@@ -327,6 +328,35 @@ def test_nothing_to_compare_is_one_line(clinic: Clinic) -> None:
         compare(store, Selection(), CompareOptions(by=("colour",)))
     with pytest.raises(InputError, match="at most 20 levels"):
         compare(clinic(paper_like()), Selection(), CompareOptions(by=("age_years",)))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--score", "ref", "--holm", "--fdr"], "wanted one of --no-correction, --holm, --fdr"),
+        (["--score", "ref", "--as", "fiction"], "--as: wanted paper, found 'fiction'"),
+        (["--score", "ref", "--as", "paper", "--setting", "adjuvant"], "neoadjuvant setting"),
+        (["--score", "ref", "--as", "paper", "--by", "regimen"], "--as paper: wanted --by band,regimen"),
+        ([], "wanted --score NAME"),
+        (["--by", "band"], "--by band: bands are cut from a score"),
+        (["--by", "a,b,c"], "wanted one to 2 different columns"),
+        (["--score", "none"], "no score called 'none'; there is ref, rival"),
+        (["--by", "regimen", "--cohort", "nowhere"], "no cohort or role called 'nowhere'"),
+        (["--by", "regimen", "--interval", "wald"], "--interval: wanted one of wilson, clopper-pearson, found 'wald'"),
+        (["--by", "regimen", "--test", "z"], "test: must be one of pearson, fisher"),
+    ],
+)
+def test_wrong_options_are_one_line(reference_store: Store, ladder: Ladder, words: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ladder(reference_store, "compare", *words)
+
+
+def test_the_figure_names_the_interval_that_was_asked_for(reference_store: Store) -> None:
+    done = compare(reference_store, Selection(), CompareOptions(score_name="ref", interval="clopper-pearson"))
+    figure = pcr_bars_figure(done.rates, done.comparisons)
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "Clopper-Pearson 95 % CI" in words
+    assert "Wilson" not in words
 
 
 def test_files_name_run_and_interval(reference_store: Store, ladder: Ladder, tmp_path: Path) -> None:

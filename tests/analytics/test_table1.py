@@ -128,6 +128,7 @@ def test_files_are_readable_escaped_and_name_their_run(clinic: Clinic, ladder: L
     assert "<b>New \\| 2</b>" in text
     assert rows[0]["run"] in page
     assert "Hormone receptor status" in page
+    assert "no value" in page  # nobody's TILs are known
     assert set(pd.read_csv(tmp_path / "table1.csv")["run"]) == {rows[0]["run"]}
     for name in ("table1_rows.csv", "table1_rows.parquet", "patient_flow.png", "patient_flow.svg", "patient_flow.csv"):
         assert (tmp_path / name).stat().st_size > 0
