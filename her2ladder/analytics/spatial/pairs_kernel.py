@@ -133,17 +133,15 @@ def nearest_lists(
 
 @compiled
 def union(graph: Ints, a: int, b: int) -> None:
-    """Join the components of two vertices, graph[v, 0] being v's parent; the smaller root stays, so no parent stands after its child."""
-    while graph[a, 0] != a:
-        graph[a, 0] = graph[graph[a, 0], 0]
-        a = graph[a, 0]
-    while graph[b, 0] != b:
-        graph[b, 0] = graph[graph[b, 0], 0]
-        b = graph[b, 0]
-    if a < b:
-        graph[b, 0] = a
-    else:
-        graph[a, 0] = b
+    """Join the components of two vertices, graph[v, 0] being v's parent, never after v (Rem's algorithm: both climb, the higher is spliced)."""
+    while graph[a, 0] != graph[b, 0]:
+        if graph[a, 0] > graph[b, 0]:
+            a, b = b, a
+        above = graph[b, 0]
+        graph[b, 0] = graph[a, 0]
+        if above == b:
+            return
+        b = above
 
 
 @compiled
@@ -168,20 +166,19 @@ def join_edges(cls: Ints, nearest: Ints, start: Ints, n_classes: int, k: int) ->
     for vertex in range(n * n_classes):
         graph[vertex, 0], graph[vertex, 1] = vertex, start[vertex + 1] - start[vertex]
     for s in range(n):
-        for c in range(n_classes):
-            vertex = s * n_classes + c
-            for edge in range(start[vertex], start[vertex + 1]):
-                t = nearest[edge]
-                other = t * n_classes + cls[s]
-                back, end = start[other], start[other + 1]
-                mutual = end - back < k  # a list that is not full holds everyone in reach, so s too
-                while not mutual and back < end:
-                    mutual = nearest[back] == s
-                    back += 1
-                if not mutual:
-                    graph[other, 1] += 1
-                if s < t or not mutual:  # a mutual edge is joined from one end only
-                    union(graph, vertex, other)
+        own = cls[s]
+        for edge in range(start[s * n_classes], start[(s + 1) * n_classes]):
+            t = nearest[edge]
+            other = t * n_classes + own
+            back, end = start[other], start[other + 1]
+            mutual = end - back < k  # a list that is not full holds everyone in reach, so s too
+            while not mutual and back < end:
+                mutual = nearest[back] == s
+                back += 1
+            if not mutual:
+                graph[other, 1] += 1
+            if s < t or not mutual:  # a mutual edge is joined from one end only
+                union(graph, s * n_classes + cls[t], other)
     parents_to_sizes(graph)
     return graph
 
