@@ -38,6 +38,7 @@ def train(
 
     from her2ladder.analytics.cohorts import selection
     from her2ladder.analytics.learning.nested import Settings
+    from her2ladder.analytics.model_card import write_card
     from her2ladder.analytics.training import train_model
     from her2ladder.cli.progress import Progress
 
@@ -72,6 +73,7 @@ def train(
         say(f"left out: {done.n_without_features} patients with an outcome but without features of the set {features}")
     if done.left_out:
         say(f"left out: columns that are constant or missing for all patients: {', '.join(done.left_out)}")
+    say(f"model card in {write_card(store, name, store.root / 'models' / done.model_id / 'card.md')}")
     say(f"next: ladder score --model {name}; ladder evaluate --score {name}")
 
 

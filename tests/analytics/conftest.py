@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from her2ladder.ingest.clinical import ingest_clinical
-from her2ladder.ingest.made_elsewhere import ingest_scores
+from her2ladder.ingest.made_elsewhere import ingest_features, ingest_scores
 from her2ladder.queries.init import init
 from her2ladder.schema.store import Store
 
@@ -90,3 +91,63 @@ def ladder() -> Callable[..., list[dict[str, Any]]]:
         return list(json.loads(result.stdout))
 
     return call
+
+
+QUICK_CANDIDATES = ("elastic_net", "naive_bayes", "knn")
+
+
+def modelled(n: int = 90, seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a feature table and a clinical table: 60 construction, 20 temporal and 10 adjuvant patients; three features say something."""
+    rng = np.random.default_rng(seed)
+    ids = [f"P{i:03d}" for i in range(n)]
+    columns = ["Pi_Lymph_in_all_cells", "Tumor_Lymph_Degrees", "HER2null_HER2null_Nsubgraph", "Macro_Macro_Degrees", "odd_feature"]
+    features = pd.DataFrame(rng.standard_normal((n, len(columns))), columns=columns)
+    truth = features.iloc[:, :3].sum(axis=1) * 0.9
+    residual = (truth + rng.logistic(size=n) > 0).astype(int)
+    features.loc[features.index % 11 == 0, "Macro_Macro_Degrees"] = np.nan
+    features.insert(0, "patient_id", ids)
+    cohort = np.repeat(["A", "B", "C"], [60, 20, n - 80])
+    clinical = pd.DataFrame(
+        {
+            "patient_id": ids,
+            "cohort": cohort,
+            "cohort_role": pd.Series(cohort).map({"A": "construction", "B": "temporal_validation", "C": "adjuvant"}),
+            "regimen": rng.choice(["THP", "TCbHP/PCbHP"], n),
+            "age_years": rng.integers(30, 75, n),
+            "clinical_stage": rng.choice(["I", "II", "III"], n),
+            "hr_status": rng.choice(["positive", "negative"], n),
+            "is_pcr": pd.array(np.where(cohort == "C", -1, 1 - residual), dtype="Int64"),
+        }
+    )
+    clinical["is_pcr"] = clinical["is_pcr"].where(cohort != "C")
+    return features, clinical
+
+
+def put_tables(store: Store, features: pd.DataFrame, clinical: pd.DataFrame, feature_set: str = "set") -> Store:
+    """Ingest a feature table and a clinical table."""
+    folder = store.root.parent
+    features.to_csv(folder / "features.csv", index=False)
+    clinical.to_csv(folder / "clinical.csv", index=False)
+    ingest_features(store, folder / "features.csv", feature_set)
+    ingest_clinical(store, folder / "clinical.csv")
+    return store
+
+
+@pytest.fixture(scope="session")
+def quick_settings() -> Any:
+    """A training of seconds: three candidates, one or two draws each."""
+    from her2ladder.analytics.learning.nested import Settings
+
+    return Settings(budget=2, outer_folds=3, repeats=2, inner_folds=3, candidates=QUICK_CANDIDATES, trees=20)
+
+
+@pytest.fixture(scope="session")
+def trained_store(tmp_path_factory: pytest.TempPathFactory, quick_settings: Any) -> Store:
+    """A store with the model `m`, trained on construction patients and applied to everyone; nothing here may write into it but runs."""
+    from her2ladder.analytics.cohorts import Selection
+    from her2ladder.analytics.training import score_patients, train_model
+
+    store = put_tables(init(tmp_path_factory.mktemp("trained") / "store"), *modelled())
+    train_model(store, "m", Selection(("construction",)), quick_settings, feature_set="set")
+    score_patients(store, "m")
+    return store

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from her2ladder.analytics.cohorts import check_score, freeze_bands, patients, selection, with_run
+from her2ladder.analytics.cohorts import Selection, check_score, freeze_bands, patients, selection, with_run
 from her2ladder.analytics.evaluate.groups import Group, groups
 from her2ladder.analytics.evaluate.rivals import Rival, direction_of, rival_names, score_rival, variable_rival
 from her2ladder.analytics.evaluate.rows import GroupRows, Judged
@@ -27,6 +27,7 @@ SEED = 1
 class Evaluation:
     """What an evaluation found.
 
+    run         '' where nothing was written
     rows        as they stand in analysis_result, with the run
     groups      who they speak of, in the order of the rows; the pool first
     bands       frozen cuts and threshold; empty where none could be learned (`no_threshold` says why)
@@ -72,16 +73,35 @@ def evaluate(
         "setting": setting,
     }
     with run(store, "evaluate", asked, seed=seed) as this:
-        people = patients(this, chosen, score_name)
-        found = groups(people, chosen, by)
-        trained = behind(this, score_name, found[0].frame)
-        rivals = _rivals(this, score_name, against, found[0].frame)
-        judged = Judged(score_name, bands.get("threshold"), no_threshold, trained, crossfitted(this, score_name, trained), rivals, seed)
-        rows = [row for group in found for row in GroupRows(group, judged).all()]
-        predicts = _predicts(this)[score_name]
-        this.append(ANALYSIS_RESULT, rows)
-    directions = [{"variable": score_name, "rule": direction_of(predicts)}, *({"variable": r.name, "rule": r.direction} for r in rivals)]
-    return Evaluation(this.id, score_name, with_run(rows, this.id), found, bands, no_threshold, trained, rivals, directions, people)
+        found = measure(this, score_name, chosen, (bands, no_threshold), by=by, against=against, seed=seed)
+        this.append(ANALYSIS_RESULT, found.rows)
+    return replace(found, run=this.id, rows=with_run(found.rows, this.id))
+
+
+def measure(
+    this: Run,
+    score_name: str,
+    chosen: Selection,
+    cuts: tuple[dict[str, Any], str],
+    *,
+    by: Sequence[str] = (),
+    against: Sequence[str] | None = None,
+    seed: int = SEED,
+) -> Evaluation:
+    """Return what an evaluation finds, nothing written: for the stage, and for a model card.
+
+    cuts     what `frozen` returned
+    """
+    bands, no_threshold = cuts
+    people = patients(this, chosen, score_name)
+    found = groups(people, chosen, by)
+    trained = behind(this, score_name, found[0].frame)
+    rivals = _rivals(this, score_name, against, found[0].frame)
+    judged = Judged(score_name, bands.get("threshold"), no_threshold, trained, crossfitted(this, score_name, trained), rivals, seed)
+    rows = [row for group in found for row in GroupRows(group, judged).all()]
+    directions = [{"variable": score_name, "rule": direction_of(_predicts(this)[score_name])}]
+    directions += [{"variable": rival.name, "rule": rival.direction} for rival in rivals]
+    return Evaluation("", score_name, rows, found, bands, no_threshold, trained, rivals, directions, people)
 
 
 def frozen(store: Store, score_name: str) -> tuple[dict[str, Any], str]:

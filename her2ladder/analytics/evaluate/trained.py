@@ -29,6 +29,7 @@ class Behind:
     apparent   in-sample score by patient_id
     repeats    out-of-fold score of the vote: patient_id by repeat
     members    score of each member of the vote: patient_id by member; out-of-fold mean, or the final model's for other patients
+    candidates out-of-fold mean score of every candidate, voting or not: patient_id by candidate
     """
 
     row: dict[str, Any]
@@ -36,6 +37,7 @@ class Behind:
     apparent: pd.Series
     repeats: pd.DataFrame
     members: pd.DataFrame
+    candidates: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,12 @@ def behind(this: Run, score_name: str, people: pd.DataFrame) -> Behind | None:
     summary = json.loads(row["summary"])
     folds = this.fetch("evaluate/fold_predictions", score_name=score_name).to_pandas()
     repeats = folds[folds["member"] == ENSEMBLE].pivot(index="patient_id", columns="repeat", values="score")
-    voting = list(summary["weights"])
-    means = folds[folds["member"].isin(voting)].groupby(["patient_id", "member"], sort=False)["score"].mean().unstack("member")
+    alone = folds[folds["member"] != ENSEMBLE]
+    means = alone.groupby(["patient_id", "member"], sort=False)["score"].mean().unstack("member").astype(float)
     final = people.loc[people["kind"] == "final", "patient_id"].tolist()
     others = [_final_members(this, row, final)] if final else []
-    members = pd.concat([means.reindex(columns=voting), *others])
-    return Behind(row, summary, apparent.set_index("patient_id")["score"].astype(float), repeats.astype(float), members)
+    members = pd.concat([means.reindex(columns=list(summary["weights"])), *others])
+    return Behind(row, summary, apparent.set_index("patient_id")["score"].astype(float), repeats.astype(float), members, means)
 
 
 def crossfitted(this: Run, score_name: str, found: Behind | None) -> CrossFitted:
