@@ -1,0 +1,163 @@
+"""User SQL reads the store and nothing else: every way out that we know of is tried, and every byte of the store stays as it was."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from her2ladder.errors import SandboxError
+from her2ladder.queries import formats
+from her2ladder.queries.sandbox.ask import ask
+from her2ladder.queries.sandbox.child import DOORS
+from her2ladder.schema.store import Store
+
+
+def bytes_of(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(root.rglob("*")) if path.is_file()
+    }
+
+
+def answer(root: Path, sql: str, seconds: float = 20.0) -> list[dict[str, object]]:
+    with ask(Store(root), sql, timeout_seconds=seconds) as reader:
+        return list(formats.rows(reader))
+
+
+@pytest.fixture(scope="module")
+def filled(command, tmp_path_factory) -> Path:
+    """A small store; the tests that write to it say so, all others prove that they did not."""
+    root = tmp_path_factory.mktemp("sandbox") / "store"
+    points = root.parent / "S1.csv"
+    points.write_text("cell_id,cell_class,x_um,y_um\n1,Tumor,0,0\n2,Lymph,3,4\n")
+    for words in (["init"], ["ingest", "cells", points, "--stain", "HE"], ["features", "--workers", 1]):
+        assert command("--store", root, *words).code == 0
+    return root
+
+
+ESCAPES = {
+    "COPY TO": "COPY (SELECT 1) TO '{root}/out.csv'",
+    "COPY onto the catalog": "COPY (SELECT 1) TO '{root}/catalog.duckdb' (FORMAT csv, USE_TMP_FILE false)",
+    "COPY inside WITH": "WITH x AS (COPY (SELECT 1) TO '{root}/out.csv') SELECT 1",
+    "ATTACH": "ATTACH '{root}/catalog.duckdb' AS again",
+    "ATTACH a new file": "ATTACH '{root}/new.duckdb' AS fresh",
+    "INSTALL": "INSTALL httpfs",
+    "LOAD": "LOAD httpfs",
+    "read_csv": "SELECT * FROM read_csv('/etc/passwd')",
+    "read_text": "SELECT * FROM read_text('/etc/passwd')",
+    "read_blob": "SELECT * FROM read_blob('/etc/passwd')",
+    "read_parquet": "SELECT * FROM read_parquet('{root}/cells/**/*.parquet')",
+    "glob": "SELECT * FROM glob('/etc/*')",
+    "a file as a table": "SELECT * FROM '/etc/passwd'",
+    "query() around a file": "FROM query('FROM read_text(''/etc/passwd'')')",
+    "SET": "SET threads = 1",
+    "SET a door open": "SET enable_external_access = true",
+    "RESET": "RESET disabled_filesystems",
+    "PRAGMA": "PRAGMA enable_profiling",
+    "CALL": "CALL pragma_version()",
+    "INSERT": "INSERT INTO ladder.base.run SELECT * FROM ladder.base.run",
+    "DELETE": "DELETE FROM ladder.base.run",
+    "UPDATE": "UPDATE ladder.base.run SET stage = 'x'",
+    "CREATE": "CREATE TABLE t AS SELECT 1",
+    "CREATE, then SELECT": "CREATE TEMP TABLE t AS SELECT 1; SELECT * FROM t",
+    "DROP": "DROP VIEW cell",
+    "EXPORT": "EXPORT DATABASE '{root}/out'",
+    "CHECKPOINT": "CHECKPOINT ladder",
+    "two statements": "SELECT 1; SELECT 2",
+    "nothing": "   ",
+    "a Python variable of ours": "SELECT * FROM fragments",
+    "a Python variable of the caller": "SELECT * FROM order",
+    "profiling to a file": "FROM enable_profiling(save_location = '{root}/profile.json')",
+    "logging to a file": "FROM enable_logging('QueryLog', storage = 'file', storage_config = {{'path': '{root}/log'}})",
+    "the environment": "SELECT getenv('HOME')",
+    "the extensions' folder": "FROM duckdb_extensions()",
+    "secrets": "FROM which_secret('s3://x', 's3')",
+}
+
+
+@pytest.mark.parametrize("what", ESCAPES)
+def test_no_statement_leaves_the_sandbox(filled, what):
+    before = bytes_of(filled)
+    with pytest.raises(SandboxError) as refused:
+        answer(filled, ESCAPES[what].format(root=filled))
+    assert "\n" not in str(refused.value)
+    assert "root:" not in str(refused.value), "a line of the machine's files"
+    assert bytes_of(filled) == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT cell_class, count(*) FROM cell GROUP BY ALL",
+        "WITH t AS (SELECT * FROM cell) SELECT count(*) FROM t",
+        "FROM cell SELECT cell_id",
+        "DESCRIBE cell",
+        "SHOW TABLES",
+        "SUMMARIZE cell_pair",
+        "PIVOT cell ON cell_class USING count(*) GROUP BY slide_id",
+        "SELECT * FROM patient_feature",
+        "VALUES (1)",
+        "TABLE slide",
+        "-- a comment\nSELECT 1; ",
+    ],
+)
+def test_every_way_to_ask_is_answered_and_changes_no_byte(filled, sql):
+    before = bytes_of(filled)
+    assert answer(filled, sql)
+    assert bytes_of(filled) == before
+
+
+def test_a_query_without_end_is_stopped(filled):
+    with pytest.raises(SandboxError, match="longer than 1.5 s"):
+        answer(filled, "SELECT sum(hash(a.range)) FROM range(1000000000) a, range(1000000000) b", seconds=1.5)
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "SELECT list(range) FROM range(4000000000)",
+        "SELECT repeat('x', 2000000000) || repeat('y', 2000000000)",
+        "WITH RECURSIVE t AS (SELECT 1 AS n, repeat('x', 1000000) AS w UNION ALL SELECT n + 1, w || w FROM t) SELECT max(n) FROM t",
+    ],
+)
+def test_a_memory_bomb_is_one_line_and_not_our_end(filled, bomb):
+    with pytest.raises(SandboxError):
+        answer(filled, bomb, seconds=20.0)
+    assert answer(filled, "SELECT 1 AS n") == [{"n": 1}]
+
+
+def test_the_doors_are_shut_in_the_order_that_shuts_them(filled):
+    """enable_external_access must come before disabled_filesystems, and the lock last: the other way round one stays open."""
+    assert [door.split()[1] for door in DOORS][-3:] == ["enable_external_access", "disabled_filesystems", "lock_configuration"]
+
+
+def test_values_reach_every_format(filled, tmp_path):
+    import io
+    import json
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sql = (
+        "SELECT 1::HUGEINT AS wide, 0.1::DOUBLE AS d, 'a,\"b' AS s, [1, 2] AS l, NULL::INTEGER AS missing, sum(cell_id) AS total FROM cell"
+    )
+    got = {}
+    for format_ in ("csv", "json", "parquet", "arrow"):
+        held = io.BytesIO()
+        with ask(Store(filled), sql) as reader:
+            assert formats.write(reader, format_, held) == 1
+        got[format_] = held.getvalue()
+    assert got["csv"].decode().splitlines() == ["wide,d,s,l,missing,total", '1,0.1,"a,""b","[1, 2]",,1']
+    assert json.loads(got["json"]) == [{"wide": 1, "d": 0.1, "s": 'a,"b', "l": [1, 2], "missing": None, "total": 1}]
+    assert pq.read_table(pa.BufferReader(got["parquet"])).num_rows == 1
+    assert pa.ipc.open_stream(got["arrow"]).read_all().num_rows == 1
+
+
+def test_a_reader_keeps_its_state_while_another_publishes(put, store_dir):
+    with Store(store_dir).reading() as con:
+        before = con.sql("SELECT count(*) FROM run").fetchall()
+        put("S2", ("Tumor", 0, 0))
+        assert con.sql("SELECT count(*) FROM run").fetchall() == before
+    with Store(store_dir).reading() as con:
+        assert con.sql("SELECT count(*) FROM run").fetchall() != before
