@@ -14,6 +14,7 @@ from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.statistics.threshold import youden_cut
 from her2ladder.errors import InputError
 from her2ladder.queries.run import Run, run
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import MODEL_BAND
 from her2ladder.schema.vocabulary import ROLES
@@ -105,7 +106,7 @@ def freeze_bands(store: Store, score_name: str) -> dict[str, Any]:
     source   statistics.md, Bands and regimens
     """
     with store.reading() as con:
-        held = con.execute("SELECT * FROM score_band WHERE score_name = ? AND is_frozen", [score_name]).to_arrow_table().to_pylist()
+        held = arrow_table(con, "SELECT * FROM score_band WHERE score_name = ? AND is_frozen", [score_name]).to_pylist()
     if held:
         return dict(held[0])
     with run(store, "freeze bands", {"score": score_name}) as this:

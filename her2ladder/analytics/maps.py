@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.catalog import query
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.vocabulary import OTHER
 
@@ -47,7 +48,7 @@ def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any
         found = con.execute("SELECT stain, sha256, run, patient_id FROM slide WHERE slide_id = ? ORDER BY stain", [slide_id]).fetchall()
         stain, sha256, run_id, patient = _chosen(found, slide_id, stain)
         words = [w for (w,) in con.execute("SELECT cell_class FROM vocabulary WHERE stain = ? ORDER BY position", [stain]).fetchall()]
-        table = con.execute(query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain}).to_arrow_table()
+        table = arrow_table(con, query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain})
         cohort = con.execute("SELECT cohort FROM patient WHERE patient_id = ?", [patient]).fetchall()
     classes = [*words, OTHER]
     cls = _numbers(table.column("cell_class").to_pylist(), classes)

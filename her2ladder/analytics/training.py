@@ -22,6 +22,7 @@ from her2ladder.analytics.learning.score import score
 from her2ladder.analytics.learning.train import Fitted, train
 from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.run import Run, run
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of, sync
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FOLD_PREDICTION, MODEL, MODEL_BAND, SCORE
@@ -138,9 +139,7 @@ def newest_model(this: Run, name: str) -> dict[str, Any]:
 
     raises   MissingError naming those there are
     """
-    rows = (
-        this.con.execute("SELECT * FROM model WHERE name = ? OR model_id = ? ORDER BY run DESC", [name, name]).to_arrow_table().to_pylist()
-    )
+    rows = arrow_table(this.con, "SELECT * FROM model WHERE name = ? OR model_id = ? ORDER BY run DESC", [name, name]).to_pylist()
     if not rows:
         there = ", ".join(n for (n,) in this.con.sql("SELECT DISTINCT name FROM model ORDER BY 1").fetchall())
         raise MissingError(f"no model called {name!r}; there is {there or 'none: ladder train'}")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from her2ladder.errors import LadderError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.run import run
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.store import OPEN_FILE, Store
 from her2ladder.schema.tables import LAKE, MANIFEST
@@ -42,7 +43,7 @@ def check(store: Store, *, mend: bool = False, fast: bool = False) -> list[Probl
     fast     compare sizes only, do not read every byte
     """
     with store.reading() as con:
-        manifest = con.sql("SELECT * FROM manifest_current ORDER BY path").to_arrow_table().to_pylist()
+        manifest = arrow_table(con, "SELECT * FROM manifest_current ORDER BY path").to_pylist()
     damaged = [(row, Problem("file", row["path"], fault, can_mend=True)) for row in manifest if (fault := _fault(store.root, row, fast))]
     if mend and damaged:
         _withdraw(store, [row for row, _ in damaged])
@@ -115,7 +116,7 @@ def _rules(store: Store) -> list[Problem]:
             if not name.startswith("checks/"):
                 continue
             try:
-                rows = con.sql(query.sql).to_arrow_table().to_pylist()
+                rows = arrow_table(con, query.sql).to_pylist()
             except Exception as error:  # a damaged file can fail in many ways: the check reports it as what it is
                 if isinstance(error, LadderError):
                     raise

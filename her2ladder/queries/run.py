@@ -22,6 +22,7 @@ import pyarrow as pa
 from her2ladder.errors import StageError
 from her2ladder.queries.catalog import query
 from her2ladder.schema.contract import Table, quoted, rows_of
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import FIRST_RUN, Store
 from her2ladder.schema.tables import RUN_TABLE
 
@@ -59,7 +60,7 @@ class Run:
         """Return the rows of a named query, as Arrow; the run remembers the query's hash."""
         asked = query(name)
         self._queries[name] = asked.sha256
-        return self.con.execute(asked.sql, parameters).to_arrow_table() if parameters else self.con.sql(asked.sql).to_arrow_table()
+        return arrow_table(self.con, asked.sql, parameters)
 
     def append(self, table: Table, rows: pa.Table | Iterable[dict[str, Any]]) -> None:
         """Add rows to a table of facts; the column `run` is filled in when the run is published."""

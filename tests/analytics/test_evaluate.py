@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import average_precision_score, cohen_kappa_score
 
 from her2ladder.errors import InputError
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 
 Ladder = Callable[..., list[dict[str, Any]]]
@@ -306,7 +307,7 @@ def test_a_wrong_call_is_one_clear_line(clinic: Clinic, ladder: Ladder, words: t
 
 def test_what_is_printed_is_what_stands_in_analysis_result(reference_store: Store, rows: Rows) -> None:
     with reference_store.reading() as con:
-        held = con.execute("SELECT * FROM analysis_result WHERE run = ?", [rows[0]["run"]]).to_arrow_table().to_pylist()
+        held = arrow_table(con, "SELECT * FROM analysis_result WHERE run = ?", [rows[0]["run"]]).to_pylist()
     key = ("subgroup", "term", "metric")
     assert sorted(held, key=lambda row: [row[name] for name in key]) == sorted(rows, key=lambda row: [row[name] for name in key])
 

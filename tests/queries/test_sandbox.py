@@ -11,6 +11,7 @@ from her2ladder.errors import SandboxError
 from her2ladder.queries import formats
 from her2ladder.queries.sandbox.ask import ask
 from her2ladder.queries.sandbox.child import DOORS
+from her2ladder.schema.duck import BY_RELATION
 from her2ladder.schema.store import Store
 
 
@@ -72,7 +73,12 @@ ESCAPES = {
     "logging to a file": "FROM enable_logging('QueryLog', storage = 'file', storage_config = {{'path': '{root}/log'}})",
     "the environment": "SELECT getenv('HOME')",
     "the extensions' folder": "FROM duckdb_extensions()",
-    "secrets": "FROM which_secret('s3://x', 's3')",
+    "COPY of a PIVOT": "COPY (PIVOT cell ON cell_class USING count(*)) TO '{root}/out.csv'",
+    "COPY of a PIVOT onto the catalog": "COPY (PIVOT cell ON cell_class USING count(*)) TO '{root}/catalog.duckdb' (FORMAT csv, USE_TMP_FILE false)",
+    "CREATE of a PIVOT": "CREATE TABLE t AS PIVOT cell ON cell_class USING count(*)",
+    "DELETE beside a PIVOT": "WITH x AS (PIVOT cell ON cell_class USING count(*)) DELETE FROM ladder.base.run",
+    "a PIVOT, then DROP": "PIVOT cell ON cell_class USING count(*); DROP VIEW cell",
+    "a bracket closed early": "PIVOT cell ON cell_class USING count(*)) TO '{root}/out.csv' --",
 }
 
 
@@ -86,6 +92,15 @@ def test_no_statement_leaves_the_sandbox(filled, what):
     assert bytes_of(filled) == before
 
 
+def test_there_are_no_secrets_to_be_had(filled):
+    asked = "FROM which_secret('s3://x', 's3')"
+    if BY_RELATION:
+        assert answer(filled, asked) == []
+    else:  # DuckDB 1.5 would need an extension even to say so
+        with pytest.raises(SandboxError, match="extension"):
+            answer(filled, asked)
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -96,6 +111,8 @@ def test_no_statement_leaves_the_sandbox(filled, what):
         "SHOW TABLES",
         "SUMMARIZE cell_pair",
         "PIVOT cell ON cell_class USING count(*) GROUP BY slide_id",
+        "PIVOT cell ON cell_class USING count(*) GROUP BY slide_id ORDER BY slide_id || 'é;'; -- é; a comment",
+        "WITH t AS (PIVOT cell ON cell_class USING count(*) GROUP BY slide_id) SELECT * FROM t",
         "SELECT * FROM patient_feature",
         "VALUES (1)",
         "TABLE slide",
@@ -109,7 +126,7 @@ def test_every_way_to_ask_is_answered_and_changes_no_byte(filled, sql):
 
 
 def test_a_query_without_end_is_stopped(filled):
-    with pytest.raises(SandboxError, match="longer than 1.5 s"):
+    with pytest.raises(SandboxError, match=r"longer than 1.5 s"):
         answer(filled, "SELECT sum(hash(a.range)) FROM range(1000000000) a, range(1000000000) b", seconds=1.5)
 
 
@@ -123,7 +140,7 @@ def test_a_query_without_end_is_stopped(filled):
 )
 def test_a_memory_bomb_is_one_line_and_not_our_end(filled, bomb):
     with pytest.raises(SandboxError):
-        answer(filled, bomb, seconds=20.0)
+        answer(filled, bomb, seconds=8.0)
     assert answer(filled, "SELECT 1 AS n") == [{"n": 1}]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PHASES = 4  # a centre is placed to a quarter of a pixel
-_CHUNK_STAMPS = 4_000_000  # stamped pixels at a time: bounds memory
+_CHUNK_STAMPS = 400_000  # stamped pixels at a time: bounds memory
 
 
 def paint(

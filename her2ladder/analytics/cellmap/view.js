@@ -25,6 +25,7 @@ function startMap(root) {
   }
   function moved() {
     fitted = false;
+    if (pinned < 0) show(-1);  // what was under the pointer is not any more
     const x = clamp(view.left + view.width / view.scale / 2, left, right), y = clamp(view.top + view.height / view.scale / 2, top, bottom);
     view.left = x - view.width / view.scale / 2;
     view.top = y - view.height / view.scale / 2;

@@ -43,10 +43,8 @@ def boxes_figure(
     tests = pd.DataFrame(columns=["feature", "a", "b", "p"]) if tests is None else tests
     need(tests, ("feature", "a", "b", "p"), "box plots, tests")
     colour = dict(colours or band_colours(groups))
-    room = sheet.width_mm - 2
-    least = _LEFT + _RIGHT + max(26.0, len(groups) * max(9.2, *(text_mm(group) + 0.4 for group in groups)))
-    across = max(1, min(len(features), int(room // least)))
-    width = room / across
+    across = _across(len(features), groups, sheet.width_mm - 2)
+    width = (sheet.width_mm - 2) / across
     each = (width - _LEFT - _RIGHT) / len(groups)
     titles = {name: wrapped(name, width - 3, bold=True) for name in features}
     spans = {name: _spans(tests, name, groups) for name in features}
@@ -68,6 +66,12 @@ def boxes_figure(
         _below(page, drawn[drawn["feature"] == name], groups, left, top + over + _BOX_MM + 1.2 + line_mm(), each)
         axes.set_ylabel((units or {}).get(name, ""), y=_BOX_MM / (over + _BOX_MM) / 2)
     return page.figure
+
+
+def _across(panels: int, groups: Sequence[str], room: float) -> int:
+    """Return how many panels stand side by side: each group has room for its name, each panel for a bracket's label."""
+    least = _LEFT + _RIGHT + max(26.0, len(groups) * max([9.2, *(text_mm(group) + 0.4 for group in groups)]))
+    return max(1, min(panels, int(room // least)))
 
 
 def _below(page: Page, values: pd.DataFrame, groups: Sequence[str], left: float, top: float, each: float) -> None:

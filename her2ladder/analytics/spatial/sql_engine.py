@@ -50,7 +50,6 @@ def pair_profiles_sql(
         with _registered(con, cells_in=checked):
             con.execute(f"CREATE OR REPLACE TEMP TABLE nearest_in AS {nearest}", {"radius_um": float(radius_um), "k": int(k)})
             con.execute(f"CREATE OR REPLACE TEMP TABLE edges_in AS {edges}")
-            # fetchnumpy: execute(…).to_arrow_table() leaves a connection of 2.0 in use, sql(…, params=…) costs six times as much in 1.5.5
             components = _components(con.execute("FROM edges_in").fetchnumpy(), ident, n_classes)
             with _registered(con, components_in=components):
                 rows = con.execute(profiles, {"n_classes": n_classes}).fetchnumpy()

@@ -114,7 +114,8 @@ def interaction(outcome: object, score: Covariate, group: Covariate) -> Estimate
     apart = separation(full, y)
     statistic, p, trouble = _penalised_ratio(full, y, extra) if apart else _ratio(full, main, y)
     lost = "" if found.all() else f"{int((~found).sum())} group(s) without patients of different scores give no slope of their own"
-    note = join_notes(trouble, _separation_note(apart.kind, []), lost, "exploratory", _missing_note(design))
+    few = _few(min(events, n - events) / full.shape[1])
+    note = join_notes(trouble, _separation_note(apart.kind, []), lost, few, "exploratory", _missing_note(design))
     return Estimate(statistic, None, None, p, n, events, f"{name}, df {int(found.sum())}", note)
 
 

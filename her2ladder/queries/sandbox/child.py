@@ -22,6 +22,7 @@ from pyarrow.fs import LocalFileSystem
 
 from her2ladder.errors import LadderError
 from her2ladder.queries.sandbox.landlock import restrict_to_reading
+from her2ladder.schema.duck import arrow_reader
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import LAKE
 
@@ -70,26 +71,40 @@ def _answer(order: dict[str, Any], out: Any) -> None:
         con.execute(f"SET memory_limit = '{order['memory_bytes']}B'")
         for door in DOORS:
             con.execute(door)
-        for statement in _one_select(con, order["sql"]):
-            result = con.execute(statement, order["parameters"] or None)
-        reader = result.to_arrow_reader(100_000)
+        *helpers, asked = _one_select(con, order["sql"])
+        for helper in helpers:
+            con.execute(helper)
+        reader = arrow_reader(con, asked, order["parameters"], 100_000)
         with pa.ipc.new_stream(out, reader.schema) as stream:
             for batch in reader:
                 stream.write_batch(batch)
 
 
 def _one_select(con: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
-    """Return the statements to run: one SELECT, before it only the temporary enums that DuckDB itself makes for a PIVOT.
+    """Return the statements to run: one SELECT, or a PIVOT: one MULTI in 2.0, in 1.5 a SELECT after temporary enums of DuckDB's own making.
 
     raises   LadderError for anything else
     """
     statements = con.extract_statements(sql)
     helpers, last = statements[:-1], statements[-1:]
     made_for_pivot = all(s.type == duckdb.StatementType.CREATE and s.query == "" for s in helpers)  # a user's own has a text
-    if not last or last[0].type != duckdb.StatementType.SELECT or not made_for_pivot:
+    if not last or not made_for_pivot or not _reads(con, last[0]):
         kinds = ", ".join(str(s.type).removeprefix("StatementType.") for s in statements) or "nothing"
         raise LadderError(f"wanted one SELECT (or WITH, FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT), found {kinds}")
     return list(statements)
+
+
+def _reads(con: duckdb.DuckDBPyConnection, statement: Any) -> bool:
+    """Tell whether a statement only reads: a SELECT, or a MULTI (whatever holds a PIVOT, also COPY and CREATE) that is a query by itself."""
+    if statement.type != duckdb.StatementType.MULTI:
+        return bool(statement.type == duckdb.StatementType.SELECT)
+    text = statement.query.encode()  # tokenize counts bytes
+    ends = [at for at, kind in duckdb.tokenize(statement.query) if kind == duckdb.token_type.operator and text[at : at + 1] == b";"]
+    try:
+        alone = con.extract_statements(f"FROM (\n{text[: min(ends, default=len(text))].decode()}\n)")
+    except duckdb.ParserException:
+        return False
+    return [s.type for s in alone] == [duckdb.StatementType.MULTI]
 
 
 def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, ds.Dataset]:

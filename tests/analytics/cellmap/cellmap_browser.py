@@ -24,6 +24,10 @@ FLAGS = (
 )
 WEBGL = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 NO_WEBGL = ("--disable-3d-apis",)
+# A test machine has no graphics card, and the page declines a card made of software; this makes it take one.
+ACCEPT_SOFTWARE = """const original = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, options) {
+  return original.call(this, kind, { ...options, failIfMajorPerformanceCaveat: false }); };"""
 
 
 def chromium() -> str | None:
@@ -124,7 +128,7 @@ class Page:
 
 @contextlib.contextmanager
 def open_browser(profile: Path, flags: tuple[str, ...] = WEBGL) -> Iterator[Page]:
-    """Yield a page of a browser that keeps everything in `profile` and ends with the block."""
+    """Yield a page of a browser that keeps everything in `profile` and ends with the block; with `WEBGL` it accepts software."""
     program = chromium()
     assert program
     to_read, to_send = os.pipe()
@@ -138,6 +142,8 @@ def open_browser(profile: Path, flags: tuple[str, ...] = WEBGL) -> Iterator[Page
     try:
         page = Page(to_send, from_read)
         page.attach()
+        if flags == WEBGL:
+            page.call("Page.addScriptToEvaluateOnNewDocument", source=ACCEPT_SOFTWARE)
         yield page
     finally:
         os.close(to_send)
