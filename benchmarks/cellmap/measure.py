@@ -1,6 +1,6 @@
 """What does a map of a million cells cost to write, to send and to open, beside the plain ways of doing it?
 
-Run: `python benchmarks/cellmap/measure.py` (each way in a process of its own; one thread). Prints the tables of RESULTS.md.
+Run: `python benchmarks/cellmap/measure.py` (each way in a process of its own; one thread). Prints the first table of RESULTS.md.
 """
 
 from __future__ import annotations
