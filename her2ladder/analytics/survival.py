@@ -134,8 +134,9 @@ def _check(asked: Asked) -> None:
         raise InputError(f"--endpoint: wanted {' or '.join(ENDPOINTS)}, found {asked.endpoint!r}")
     if asked.interval not in INTERVALS:
         raise InputError(f"--interval: wanted {' or '.join(INTERVALS)}, found {asked.interval!r}")
-    if not asked.times or min(asked.times) < 0:
-        raise InputError(f"--times: wanted months from 0 up, found {asked.times}")
+    wrong = [time for time in asked.times if not 0 <= time < float("inf")]  # NaN is neither
+    if wrong or not asked.times:
+        raise InputError(f"--times: wanted months from 0 up, found {wrong[0] if wrong else 'none'}")
     if asked.by == "band" and asked.score_name is None:
         raise InputError("survival: wanted --score NAME (its bands), or --by COVARIATE")
 
@@ -166,7 +167,7 @@ def _curve(inside: pd.DataFrame, part: str, label: str, asked: Asked) -> Curve:
             for one in at
         ],
         columns=["label", "time", "n_risk", "surv", "lo", "hi", "note"],
-    )
+    ).astype({"time": float, "n_risk": int, "surv": float, "lo": float, "hi": float})  # None, where a curve has no value, is NaN
     return Curve(part, label, fit.steps.assign(label=label), at_risk, fit.n, fit.events, fit.median)
 
 

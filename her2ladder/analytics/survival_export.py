@@ -70,8 +70,9 @@ def _told(frame: pd.DataFrame, done: Survival) -> pd.DataFrame:
 
 def _figure(done: Survival, part: str, stem: Path) -> list[Path]:
     curves = [curve for curve in done.curves if curve.part == part]
-    steps = pd.concat([curve.steps for curve in curves], ignore_index=True)
-    at_risk = pd.concat([curve.at_risk for curve in curves], ignore_index=True)
+    drawn = [curve for curve in curves if curve.n] or curves[:1]  # an empty frame has no types to add to the others'
+    steps = pd.concat([curve.steps for curve in drawn], ignore_index=True)
+    at_risk = pd.concat([curve.at_risk for curve in drawn], ignore_index=True)
     summary = pd.DataFrame([{"label": c.label, "n": c.n, "events": c.events, "median": c.median.value} for c in curves])
     tests = pd.DataFrame([row for row in done.rows if row["subgroup"] == part and row["metric"] in ("hazard_ratio", "logrank")])
     tests = tests[~tests["term"].str.contains(", |score")] if len(tests) else tests

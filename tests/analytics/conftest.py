@@ -56,7 +56,7 @@ def reference_store(reference: Path, tmp_path_factory: pytest.TempPathFactory) -
     return store
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Store]:
     """Put a clinical table into a store of its own; its column `score` becomes the score `s`, further columns covariates."""
 

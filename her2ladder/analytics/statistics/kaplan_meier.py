@@ -74,6 +74,8 @@ class KaplanMeier:
         passed = int(np.searchsorted(known, time, side="right")) - 1
         coming = int(np.searchsorted(known, time, side="left"))
         surv, lo, hi, se = (_known(self.steps[name].iloc[passed]) for name in ("surv", "lo", "hi", "se"))
+        if time > 0 and surv == 1:  # everyone is alive at time 0 by definition; later that is an estimate, and no event gives no interval
+            lo = hi = None
         note = "" if lo is not None else "no interval: nobody left at risk" if surv == 0 else "no interval: no event so far"
         return SurvivalAt(time, int(self.steps["n_risk"].iloc[coming]), surv, lo, hi, se, note)
 
