@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import duckdb
 
@@ -28,6 +29,14 @@ CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
 LOCK_WAIT_SECONDS = 120.0
 FIRST_RUN = "r000000"
+_PARQUET = re.compile(r"parquet|magic bytes|zstd", re.IGNORECASE)
+
+LakeReader = Callable[["Store", str, list[str]], Mapping[str, Any]]
+
+
+def no_lake(store: Store, kind: str, paths: list[str]) -> Mapping[str, Any]:
+    """Leave the lake's views typed and empty: for those who look at the catalog of a store whose files may be damaged."""
+    return {}
 
 
 class Store:
@@ -55,10 +64,11 @@ class Store:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, lake: Callable[[Store, str, list[str]], Mapping[str, Any]] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(self, lake: LakeReader | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection on which every public view answers; it keeps this state until it is closed.
 
-        lake   how to scan files: None = DuckDB's own reader; else called with (store, kind, paths), returns {relation: Arrow dataset}
+        lake     how to scan files: None = DuckDB's own reader; else called with (store, kind, paths), returns {relation: Arrow dataset}
+        raises   StageError where the catalog or a file of the lake is missing or damaged
         """
         with self._attached() as con:
             state = self.state(con)
@@ -96,10 +106,20 @@ class Store:
         """An in-memory database with the catalog attached: the one way that sees what another process has published."""
         con = duckdb.connect()
         try:
-            con.execute(f"ATTACH {literal(str(self.catalog))} AS ladder (READ_ONLY)")
+            try:
+                con.execute(f"ATTACH {literal(str(self.catalog))} AS ladder (READ_ONLY)")
+            con.execute("SET parquet_metadata_cache = true")  # lake files never change
+                con.execute("SELECT max(schema_version) FROM ladder.base.store_info").fetchall()
+            except duckdb.Error as error:  # a damaged file fails in many ways
+                raise StageError(
+                    f"{self.catalog}: wanted the catalog of a store, found a file that cannot be read as one ({_first_line(error)}): "
+                    f"bring it back from a copy"
+                ) from error
             yield con
-        except duckdb.IOException as error:
-            raise StageError(f"{self.catalog}: cannot be read: {str(error).splitlines()[0]}; `ladder check` tells more") from error
+        except duckdb.Error as error:
+            if not isinstance(error, duckdb.IOException) and not _PARQUET.search(str(error)):
+                raise
+            raise StageError(f"{self.root}: cannot be read: {_first_line(error)}; `ladder check` tells more") from error
         finally:
             con.close()
 
@@ -121,14 +141,14 @@ class Store:
     @contextmanager
     def working(self) -> Iterator[None]:
         """Hold the store against sweeping while lake files are written that no manifest row names yet; many may hold it."""
-        with (self.root / ".work").open("w") as handle:
+        with _lock_file(self.root / ".work") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH)
             yield
 
     @contextmanager
     def sweeping(self) -> Iterator[bool]:
         """Yield whether nothing is being written, and keep it so."""
-        with (self.root / ".work").open("w") as handle:
+        with _lock_file(self.root / ".work") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -136,6 +156,22 @@ class Store:
             else:
                 with _locked(self.root):
                     yield True
+
+    @contextmanager
+    def looking(self) -> Iterator[bool]:
+        """Yield whether nothing is being written, and keep it so; the store may be on a disk that cannot be written."""
+        with ExitStack() as held:
+            for name in (".work", ".lock"):
+                try:
+                    handle = held.enter_context((self.root / name).open())
+                except OSError:  # nobody has written yet, or this user may not
+                    continue
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB if name == ".lock" else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    yield False
+                    return
+            yield True
 
     def write_open_sql(self) -> None:
         """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in the store's folder."""
@@ -148,8 +184,9 @@ class Store:
 
     def open_sql_text(self) -> str:
         """Return what `open.sql` must say for the state that is published now."""
-        with self._attached() as con:
-            state = self.state(con)
+        now = self if self.as_of is None else Store(self.root)
+        with now._attached() as con:
+            state = now.state(con)
         lake = {kind: views.parquet_relation(paths) for kind, paths in state.lake.items() if paths}
         lines = [
             "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
@@ -179,7 +216,7 @@ def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except OSError as error:
         raise StageError(f"{root}: nothing was published: {error.strerror or error}") from error
     except duckdb.Error as error:
-        raise StageError(f"{root}: nothing was published: {str(error).splitlines()[0]}") from error
+        raise StageError(f"{root}: nothing was published: {_first_line(error)}") from error
     finally:
         draft.unlink(missing_ok=True)
         draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
@@ -188,7 +225,7 @@ def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     """Hold the store's write lock."""
-    with (root / ".lock").open("w") as handle:
+    with _lock_file(root / ".lock") as handle:
         until = time.monotonic() + LOCK_WAIT_SECONDS
         while True:
             try:
@@ -199,6 +236,21 @@ def _locked(root: Path) -> Iterator[None]:
                     raise StoreBusyError(f"{root}: another process has been writing for two minutes; try again") from None
                 time.sleep(0.02)
         yield
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """Open a lock file, made where it is not there yet.
+
+    raises   StageError where the store cannot be written
+    """
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise StageError(f"{path.parent}: the store cannot be written: {error.strerror}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0][:300]
 
 
 def publish_catalog(root: Path, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
