@@ -17,6 +17,10 @@ from __future__ import annotations
 class LadderError(Exception):
     """Base of every error that LADDER raises on purpose; the CLI prints its one line and exits 1."""
 
+    def __str__(self) -> str:
+        """What was said, in one line: a name or value from outside can hold line ends and terminal commands."""
+        return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in super().__str__())
+
 
 class InputError(LadderError, ValueError):
     """A file or argument from outside is wrong: the user can mend it."""

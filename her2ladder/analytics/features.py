@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from her2ladder.analytics.pairfile import pair_rows, write_lake_file
 from her2ladder.analytics.spatial.aggregate import SlideValue, slide_values
 from her2ladder.analytics.spatial.pairs import K_NEAREST, RADIUS_UM, PairProfiles, pair_profiles
-from her2ladder.errors import InputError, LadderError
+from her2ladder.errors import InputError, LadderError, StageError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.run import run, to_json
@@ -121,9 +121,14 @@ def compute_features(
 
 def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     """A worker's part: one slide's cells in, its per-cell files in the lake and its values out."""
-    cells = pq.read_table(
-        root / task.path, columns=["cell_id", "cell_class", "x_um", "y_um"], read_dictionary=["cell_class"], partitioning=None
-    )
+    try:
+        cells = pq.read_table(
+            root / task.path, columns=["cell_id", "cell_class", "x_um", "y_um"], read_dictionary=["cell_class"], partitioning=None
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise StageError(
+            f"{task.path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend` withdraws them, ingest again"
+        ) from error
     number = class_numbers(cells.column("cell_class"), task.classes)
     profiles, values = _profile(settings, task, cells, number)
     folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)

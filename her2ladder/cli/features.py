@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from her2ladder.cli.context import globals_of, open_store
-from her2ladder.cli.output import say, show
+from her2ladder.cli.output import say_outcome, show
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +53,4 @@ def features(
         list(summary(outcomes)), as_json=globals_of(context).as_json, columns=("slide_id", "stain", "state", "n_cells", "n_rows", "reason")
     )
     counts = {state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "refused")}
-    say(", ".join(f"{n} slides {state}" for state, n in counts.items() if n) or "no slides in the store: ladder ingest cells …")
-    if counts["refused"]:
-        raise typer.Exit(1)
+    say_outcome(counts, [one.reason for one in outcomes if one.state == "refused"], "no slides in the store: ladder ingest cells …")

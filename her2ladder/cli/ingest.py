@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from her2ladder.cli.context import globals_of, open_store
-from her2ladder.cli.output import say, show
+from her2ladder.cli.output import say, say_outcome, show
 
 
 def register(app: typer.Typer) -> None:
@@ -69,9 +69,7 @@ def cells(
         columns=("slide_id", "stain", "patient_id", "state", "n_cells", "n_quarantined", "reason"),
     )
     counts = {state: sum(1 for row in done if row.state == state) for state in ("read", "unchanged", "would read", "refused")}
-    say(", ".join(f"{n} slides {state}" for state, n in counts.items() if n) or "nothing to do")
-    if counts["refused"]:
-        raise typer.Exit(1)
+    say_outcome(counts, [row.reason for row in done if row.state == "refused"], "nothing to do")
 
 
 def clinical(

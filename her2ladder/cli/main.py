@@ -17,6 +17,8 @@ from her2ladder.cli import cohort, compare, contrast, evaluate, explain, feature
 from her2ladder.cli.context import Globals
 from her2ladder.errors import LadderError
 
+_OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE}
+
 app = typer.Typer(
     name="ladder",
     no_args_is_help=True,
@@ -48,13 +50,19 @@ def globals_(
 
 
 def main() -> None:
-    """Run the command; an error raised on purpose becomes one line on stderr and exit code 1, any other keeps its traceback."""
+    """Run the command; an error raised on purpose becomes one line on stderr and exit code 1, any other keeps its traceback.
+
+    So does what the machine refuses (no space, no permission): that is no bug either.
+    """
     try:
         app()
     except LadderError as error:
         sys.stderr.write(f"ladder: {error}\n")
         sys.exit(1)
     except OSError as error:
+        if error.errno in _OF_THE_MACHINE:
+            sys.stderr.write(f"ladder: {error.filename or 'writing'}: {error.strerror}\n")
+            sys.exit(1)
         if error.errno != errno.EPIPE and "Broken pipe" not in str(error):  # polars raises it without a number
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import typer
 from rich.console import Console
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -16,6 +17,17 @@ talk = Console(stderr=True, highlight=False, soft_wrap=True)
 def say(message: str) -> None:
     """One line of talk, on stderr."""
     talk.print(message, markup=False)
+
+
+def say_outcome(counts: Mapping[str, int], reasons: Sequence[str], nothing: str) -> None:
+    """Say in one line what became of the slides; where some were refused, also why the first was, and leave with exit code 1."""
+    line = ", ".join(f"{n} {'slide' if n == 1 else 'slides'} {state}" for state, n in counts.items() if n) or nothing
+    if not reasons:
+        say(line)
+        return
+    more = f" (and {len(reasons) - 1} more: ladder sql 'FROM quarantine')" if len(reasons) > 1 else ""
+    say(f"{line}: {reasons[0]}{more}")
+    raise typer.Exit(1)
 
 
 def rows_as_json(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from her2ladder.errors import LadderError
+from her2ladder.errors import LadderError, StageError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.run import run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of
-from her2ladder.schema.store import OPEN_FILE, Store
+from her2ladder.schema.store import OPEN_FILE, Store, no_lake
 from her2ladder.schema.tables import LAKE, MANIFEST
 
 
@@ -42,7 +42,9 @@ def check(store: Store, *, mend: bool = False, fast: bool = False) -> list[Probl
     mend     sweep what no manifest names, rewrite open.sql, withdraw damaged files (their cells must be ingested again)
     fast     compare sizes only, do not read every byte
     """
-    with store.reading() as con:
+    if mend and store.as_of is not None:
+        raise StageError(f"the store is open as of {store.as_of}: the past cannot be mended; leave --as-of out")
+    with store.reading(no_lake) as con:
         manifest = arrow_table(con, "SELECT * FROM manifest_current ORDER BY path").to_pylist()
     damaged = [(row, Problem("file", row["path"], fault, can_mend=True)) for row in manifest if (fault := _fault(store.root, row, fast))]
     if mend and damaged:
@@ -73,14 +75,14 @@ def _fault(root: Path, row: dict[str, Any], fast: bool) -> str:
 
 
 def _withdraw(store: Store, rows: list[dict[str, Any]]) -> None:
-    with run(store, "check", {"mend": True}) as this:
+    with run(store, "check", {"mend": True}, lake=no_lake) as this:
         this.append(MANIFEST, [{**row, "state": "withdrawn", "run": ""} for row in rows])
 
 
 def _orphans(store: Store, mend: bool) -> list[Problem]:
     """Files that no manifest row names: what a killed process left. Swept only while no command is writing."""
     found = []
-    with store.sweeping() as is_quiet, store.reading() as con:
+    with store.sweeping() if mend else store.looking() as is_quiet, store.reading(no_lake) as con:
         named = {path for (path,) in con.sql("SELECT path FROM ladder.base.manifest").fetchall()}
         for path in _lake_files(store.root) if is_quiet else ():
             place = path.relative_to(store.root).as_posix()
@@ -102,7 +104,7 @@ def _lake_files(root: Path) -> Iterator[Path]:
 
 def _open_sql(store: Store, mend: bool) -> list[Problem]:
     path = store.root / OPEN_FILE
-    if path.is_file() and path.read_text() == store.open_sql_text():
+    if path.is_file() and path.read_bytes() == store.open_sql_text().encode():
         return []
     if mend:
         store.write_open_sql()

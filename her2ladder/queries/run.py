@@ -23,7 +23,7 @@ from her2ladder.errors import StageError
 from her2ladder.queries.catalog import query
 from her2ladder.schema.contract import Table, quoted, rows_of
 from her2ladder.schema.duck import arrow_table
-from her2ladder.schema.store import FIRST_RUN, Store
+from her2ladder.schema.store import FIRST_RUN, LakeReader, Store
 from her2ladder.schema.tables import RUN_TABLE
 
 PACKAGES = (
@@ -99,15 +99,24 @@ class Run:
 
 
 @contextmanager
-def run(store: Store, stage: str, arguments: Mapping[str, object], *, seed: int | None = None, since: float | None = None) -> Iterator[Run]:
+def run(
+    store: Store,
+    stage: str,
+    arguments: Mapping[str, object],
+    *,
+    seed: int | None = None,
+    since: float | None = None,
+    lake: LakeReader | None = None,
+) -> Iterator[Run]:
     """Yield a run over the store's state now; leaving the frame without an error publishes it.
 
     A stage that fails leaves no row and no run.
     since    monotonic clock at which the work began, where it began before the frame
+    lake     how to scan files, see Store.reading
     """
     clock = time.monotonic() if since is None else since
     started = datetime.now(UTC) - timedelta(seconds=time.monotonic() - clock)
-    with store.reading() as con:
+    with store.reading(lake) as con:
         this = Run(store, stage, arguments, con)
         this.seed = seed
         yield this

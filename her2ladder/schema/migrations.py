@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from her2ladder.errors import InputError, MissingError
+from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
 from her2ladder.schema.tables import SCHEMA_VERSION
 
@@ -33,7 +33,11 @@ def migrate(root: Path, steps: Mapping[int, Sequence[str]] = STEPS, target: int 
     if found > target or missing:
         raise InputError(f"{root}: no way from schema version {found} to {target} in this her2ladder: install a newer one")
     kept = root / f"catalog-version-{found}.duckdb"
-    shutil.copyfile(catalog, kept)
+    try:
+        shutil.copyfile(catalog, kept)
+    except OSError as error:
+        kept.unlink(missing_ok=True)
+        raise StageError(f"{root}: nothing was changed: the old catalog could not be kept as {kept.name}: {error.strerror}") from error
 
     def change(con: duckdb.DuckDBPyConnection) -> None:
         for step in range(found, target):
@@ -53,5 +57,7 @@ def _version(catalog: Path) -> int:
     try:
         con.execute(f"ATTACH '{str(catalog).replace(chr(39), chr(39) * 2)}' AS ladder (READ_ONLY)")
         return int(con.sql("SELECT max(schema_version) FROM ladder.base.store_info").fetchall()[0][0])
+    except duckdb.Error as error:
+        raise StageError(f"{catalog}: wanted the catalog of a store, found: {str(error).splitlines()[0][:300]}") from error
     finally:
         con.close()

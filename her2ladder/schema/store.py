@@ -108,7 +108,7 @@ class Store:
         try:
             try:
                 con.execute(f"ATTACH {literal(str(self.catalog))} AS ladder (READ_ONLY)")
-            con.execute("SET parquet_metadata_cache = true")  # lake files never change
+                con.execute("SET parquet_metadata_cache = true")  # lake files never change
                 con.execute("SELECT max(schema_version) FROM ladder.base.store_info").fetchall()
             except duckdb.Error as error:  # a damaged file fails in many ways
                 raise StageError(
