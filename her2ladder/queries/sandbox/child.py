@@ -17,7 +17,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from her2ladder.errors import LadderError
@@ -109,8 +108,8 @@ def _reads(con: duckdb.DuckDBPyConnection, statement: Any) -> bool:
 
 def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, ds.Dataset]:
     """Return the lake files of one kind as an Arrow dataset that knows each file's slide and stain, so that others are skipped."""
-    schema = pq.read_schema(store.root / paths[0])
-    plain = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema])
+    # The contract, not a file of it: a damaged file spoils the queries that read it, and no others.
+    plain = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in LAKE[kind].arrow])
     format_ = ds.ParquetFileFormat()
     fragments, disk = [], LocalFileSystem()
     for path in paths:
