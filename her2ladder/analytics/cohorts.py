@@ -90,6 +90,17 @@ def is_synthetic(frame: pd.DataFrame) -> bool:
     return bool(simulated.any())
 
 
+def score_notes(frame: pd.DataFrame, score_name: str | None) -> tuple[str, ...]:
+    """Return what a figure must say of its score: which it is, and that patients it was trained on have out-of-fold values.
+
+    frame   patients, with the column kind where a score was asked for
+    """
+    if score_name is None:
+        return ()
+    is_trained = "kind" in frame and (frame["kind"] == "out_of_fold").any()
+    return (f"score {score_name}", *(["training patients: out-of-fold scores"] if is_trained else []))
+
+
 def check_score(this: Run, score_name: str) -> None:
     """Raise InputError where the store has no score of this name."""
     names = [name for (name,) in this.con.sql("SELECT DISTINCT score_name FROM score_current ORDER BY 1").fetchall()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from her2ladder.analytics.cohorts import is_synthetic
+from her2ladder.analytics.cohorts import is_synthetic, score_notes
 from her2ladder.analytics.compare import Compared
 from her2ladder.analytics.figures.pcr_bars import pcr_bars_figure
 from her2ladder.analytics.figures.save import save_figure
@@ -22,6 +22,8 @@ def export_comparison(done: Compared, folder: Path) -> list[Path]:
     against = STANDARD if is_crowded and STANDARD in regimens else None
     shown = None if is_crowded and against is None else done.comparisons
     notes = [f"brackets: against {against} alone" if against else "", "no brackets: too many pairs, see the table" if shown is None else ""]
+    score = next((row["score_name"] for row in done.rows if row["score_name"]), None)
+    notes = [*score_notes(done.patients, score), *notes]
     sheet = Sheet(PAGE_MM, title=f"pCR rates ({done.cohort})", run_ids=(done.run,), synthetic=is_synthetic(done.patients))
     figure = pcr_bars_figure(done.rates, shown, against=against, sheet=sheet.noting(*notes, "groups are not randomised"))
     frames = {"rates": done.rates.assign(run=done.run, cohort=done.cohort)}

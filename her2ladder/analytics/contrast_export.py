@@ -33,7 +33,12 @@ def _shown(one: Between) -> tuple[str, ...]:
 def _sheet(done: Contrasted, one: Between) -> Sheet:
     what = "response" if one.column == "is_pcr" else one.column
     score = f", bands of {done.score_name}" if one.column == "band" else ""
-    sheet = Sheet(PAGE_MM, title=f"Features by {what} ({done.cohort}{score})", run_ids=(done.run,), synthetic=is_synthetic(done.patients))
+    sheet = Sheet(
+        PAGE_MM,
+        title=f"Features by {what} ({', '.join(done.cohort.split(','))}{score})",
+        run_ids=(done.run,),
+        synthetic=is_synthetic(done.patients),
+    )
     return sheet.noting(one.note, "P adjusted by Benjamini-Hochberg over the features")
 
 

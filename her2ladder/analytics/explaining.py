@@ -91,7 +91,11 @@ def explain_model(store: Store, name: str, chosen: Selection | None = None, *, s
 def write_explanation(done: Explained, folder: Path, *, top: int = 15) -> list[Path]:
     """Write beeswarm and bars (PNG, SVG, CSV), the SHAP values (CSV, Parquet) and the rows; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    notes = (f"model {done.model_id}", "sub-models and ensemble on the same walks")
+    notes = (
+        f"model {done.model_id}",
+        *dict.fromkeys(row["note"] for row in done.rows if row["note"]),
+        "sub-models and ensemble on the same walks",
+    )
     sheet = Sheet(PAGE_MM, title=f"SHAP values, {done.name}", notes=notes, run_ids=(done.run,), synthetic=done.is_synthetic)
     mark = {"run": done.run, "model_id": done.model_id}
     importance = done.importance.assign(n=done.n, **mark)

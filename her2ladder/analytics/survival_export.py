@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from her2ladder.analytics.cohorts import is_synthetic
+from her2ladder.analytics.cohorts import is_synthetic, score_notes
 from her2ladder.analytics.figures.forest import forest_figure
 from her2ladder.analytics.figures.kaplan_meier import kaplan_meier_figure
 from her2ladder.analytics.figures.save import save_figure
@@ -16,7 +16,7 @@ from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
 from her2ladder.analytics.odds import Odds
 from her2ladder.analytics.palette import BAND_COLOURS, regimen_colours
 from her2ladder.analytics.result_files import csv_bytes, write_rows
-from her2ladder.analytics.survival import ENDPOINTS, Survival
+from her2ladder.analytics.survival import ENDPOINTS, Curve, Survival
 from her2ladder.schema.lake import write_whole
 
 STEP_COLUMNS = ["part", "label", "time_months", "n_risk", "n_event", "n_censor", "surv", "lo", "hi", "se"]
@@ -39,7 +39,14 @@ def export_odds(done: Odds, folder: Path) -> list[Path]:
     """Write the forest plot and the rows into a folder; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     event = "residual disease" if done.outcome == "residual" else "pCR"
-    sheet = Sheet(PAGE_MM, title=f"Odds of {event}", run_ids=(done.run,), synthetic=is_synthetic(done.patients))
+    score = next((row["score_name"] for row in done.rows if row["score_name"]), None)
+    sheet = Sheet(
+        PAGE_MM,
+        title=f"Odds of {event}",
+        notes=score_notes(done.patients, score),
+        run_ids=(done.run,),
+        synthetic=is_synthetic(done.patients),
+    )
     figure = forest_figure(done.forest, measure="OR", event=event, sheet=sheet)
     return [*save_figure(figure, folder / "odds", {"odds": done.forest.assign(run=done.run)}), *write_rows(done.rows, folder / "odds_rows")]
 
@@ -73,17 +80,24 @@ def _figure(done: Survival, part: str, stem: Path) -> list[Path]:
     drawn = [curve for curve in curves if curve.n] or curves[:1]  # an empty frame has no types to add to the others'
     steps = pd.concat([curve.steps for curve in drawn], ignore_index=True)
     at_risk = pd.concat([curve.at_risk for curve in drawn], ignore_index=True)
-    summary = pd.DataFrame([{"label": c.label, "n": c.n, "events": c.events, "median": c.median.value} for c in curves])
+    summary = pd.DataFrame([{"label": c.label, "n": c.n, "events": c.events, **_median(c)} for c in curves])
     tests = pd.DataFrame([row for row in done.rows if row["subgroup"] == part and row["metric"] in ("hazard_ratio", "logrank")])
     tests = tests[~tests["term"].str.contains(", |score")] if len(tests) else tests
     colours = BAND_COLOURS if done.asked.by == "band" else regimen_colours([c.label for c in curves])
     title = ENDPOINTS[done.asked.endpoint] + ("" if part == "all" else f", {part}")
-    sheet = Sheet(COLUMN_MM, title=title, run_ids=(done.run,), synthetic=is_synthetic(done.patients))
+    cohort = next((f"cohort {row['cohort']}" for row in done.rows if row["cohort"]), "")
+    notes = (cohort, *score_notes(done.patients, done.asked.score_name))
+    sheet = Sheet(COLUMN_MM, title=title, notes=notes, run_ids=(done.run,), synthetic=is_synthetic(done.patients))
     figure = kaplan_meier_figure(
         steps, at_risk, summary, tests=tests, endpoint=ENDPOINTS[done.asked.endpoint], colours=colours, sheet=sheet
     )
     frames = {"curves": steps.assign(run=done.run), "at_risk": at_risk.assign(run=done.run)}
     return save_figure(figure, stem, frames, pdf=True)
+
+
+def _median(curve: Curve) -> dict[str, float | None]:
+    found = curve.median
+    return {"median": found.value, "median_lo": found.lo, "median_hi": found.hi}
 
 
 def _tables(frame: pd.DataFrame, stem: Path) -> list[Path]:

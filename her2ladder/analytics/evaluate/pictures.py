@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from her2ladder.analytics.cohorts import is_synthetic
+from her2ladder.analytics.cohorts import is_synthetic, score_notes
 from her2ladder.analytics.evaluate import frames
 from her2ladder.analytics.evaluate.frames import Curve, Numbers
 from her2ladder.analytics.evaluate.groups import Group
@@ -71,7 +71,9 @@ class _Pictures:
         figure = precision_recall_figure(points, told, sheet=self._sheet("Precision-recall", PAGE_MM))
         self._save(f"precision_recall{ending}", figure, {"points": points, "summary": told})
         counts, metrics = frames.confusion_frames(self._numbers, [(_label(group), group) for group in groups], self._done.score_name)
-        sheet = self._sheet("Confusion at the frozen threshold", PAGE_MM)
+        is_crossfitted = metrics["note"].astype(str).str.startswith("cross-fitted").any()
+        told_of = "cross-fitted: at thresholds that never saw the patient" if is_crossfitted else ""
+        sheet = self._sheet("Confusion at the frozen threshold", PAGE_MM).noting(told_of)
         self._save(f"confusion{ending}", confusion_figure(counts, metrics, sheet=sheet), {"counts": counts, "rates": metrics})
 
     def of_cohort(self, group: Group) -> None:
@@ -159,11 +161,8 @@ class _Pictures:
         return {"label": label, "false_positive_rate": 1 - values["specificity"], "sensitivity": values["sensitivity"], "threshold": cut}
 
     def _sheet(self, title: str, width: float) -> Sheet:
-        kinds = set(self._done.groups[0].frame["kind"])
-        notes = [f"score {self._done.score_name}"]
-        if "out_of_fold" in kinds:
-            notes.append("training patients: out-of-fold scores")
-        return Sheet(width, title=title, notes=tuple(notes), run_ids=(self._done.run,), synthetic=self._synthetic)
+        notes = score_notes(self._done.groups[0].frame, self._done.score_name)
+        return Sheet(width, title=title, notes=notes, run_ids=(self._done.run,), synthetic=self._synthetic)
 
     def _save(self, stem: str, figure: Figure, data: Mapping[str, pd.DataFrame]) -> None:
         named = {name or stem: frame.assign(run=self._done.run, score_name=self._done.score_name) for name, frame in data.items()}

@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib import cbook
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from her2ladder.analytics.figures.marks import LEVEL_MM, Span, bracket_rows, draw_brackets, jitter
+from her2ladder.analytics.figures.rows import log_ticks
 from her2ladder.analytics.figures.style import INK, MUTED, SINGLE, SMALL_PT, Page, Sheet, empty_figure, line_mm, styled, text_mm, wrapped
 from her2ladder.analytics.figures.words import missing, need, number, optional, p_equals, p_value, short
 from her2ladder.analytics.palette import band_colours
 
 _LEFT, _RIGHT, _BOX_MM = 11.0, 1.5, 34.0
+_LOG_FROM = 10.0  # chosen: below a decade between the boxes a linear axis still shows each
+_UNITS = {"um": "µm", "um2": "µm²", "1": ""}  # as a reader writes them; a share has none
 
 
 @styled
@@ -34,6 +39,7 @@ def boxes_figure(
     tests    feature, a, b, p, p_adjusted, effect (rank-biserial), one bracket each; optional note
     groups   groups at the axis, left to right
     units    feature -> unit of its axis
+    The axis is logarithmic, and says so, where all values are positive and the boxes span a decade.
     """
     need(values, ("feature", "group", "value"), "box plots")
     drawn = values[values["group"].isin(list(groups))].dropna(subset=["value"])
@@ -62,10 +68,26 @@ def boxes_figure(
         top = sum(heads[: row + 1]) + row * (over + _BOX_MM + under)
         page.lines(titles[name], left + 2, top - heads[row], bold=True)
         axes = page.axes(left + _LEFT, top, width - _LEFT - _RIGHT, over + _BOX_MM)
-        _panel(axes, drawn[drawn["feature"] == name], groups, colour, seed + at, over, spans[name], each)
+        own = [_values(drawn, name, group) for group in groups]
+        _panel(axes, own, groups, colour, seed + at, over, spans[name], each)
         _below(page, drawn[drawn["feature"] == name], groups, left, top + over + _BOX_MM + 1.2 + line_mm(), each)
-        axes.set_ylabel((units or {}).get(name, ""), y=_BOX_MM / (over + _BOX_MM) / 2)
+        unit = (units or {}).get(name, "")
+        words = [_UNITS.get(unit, unit), "log scale" if _is_log(own) else ""]
+        axes.set_ylabel(", ".join(word for word in words if word), y=_BOX_MM / (over + _BOX_MM) / 2)
     return page.figure
+
+
+def _values(drawn: pd.DataFrame, feature: str, group: str) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = drawn.loc[(drawn["feature"] == feature) & (drawn["group"] == group), "value"].to_numpy(float)
+    return found
+
+
+def _is_log(each: Sequence[NDArray[np.float64]]) -> bool:
+    """Return whether one linear axis would press a box flat: from the lowest quartile to the highest is a decade."""
+    there = [own for own in each if len(own)]
+    if not there or min(float(own.min()) for own in there) <= 0:
+        return False
+    return bool(max(np.quantile(own, 0.75) for own in there) >= _LOG_FROM * min(np.quantile(own, 0.25) for own in there))
 
 
 def _across(panels: int, groups: Sequence[str], room: float) -> int:
@@ -86,7 +108,7 @@ def _below(page: Page, values: pd.DataFrame, groups: Sequence[str], left: float,
 
 def _panel(
     axes: Axes,
-    values: pd.DataFrame,
+    each: Sequence[NDArray[np.float64]],
     groups: Sequence[str],
     colour: Mapping[str, str],
     seed: int,
@@ -94,20 +116,24 @@ def _panel(
     found: list[tuple[Span, str]],
     mm: float,
 ) -> None:
-    each = [values.loc[values["group"] == group, "value"].to_numpy(float) for group in groups]
+    is_log = _is_log(each)
+    change = (
+        np.log10 if is_log else np.positive
+    )  # drawn as logarithms, so that brackets are laid out alike; quartiles are those of the values
     for x, (group, own) in enumerate(zip(groups, each, strict=True)):
         if not len(own):
             continue
         points = jitter(len(own), seed * 97 + x, 0.2)
-        axes.plot(x + points, np.sort(own), "o", markersize=1.8, color=colour[group], alpha=0.55, markeredgewidth=0, zorder=2)
+        axes.plot(x + points, change(np.sort(own)), "o", markersize=1.8, color=colour[group], alpha=0.55, markeredgewidth=0, zorder=2)
         line = {"color": INK, "linewidth": 0.8}
-        axes.boxplot(
-            own, positions=[x], widths=0.56, showfliers=False, boxprops=line, whiskerprops=line, capprops=line,
+        box = {name: float(change(cbook.boxplot_stats(own)[0][name])) for name in ("med", "q1", "q3", "whislo", "whishi")}
+        axes.bxp(
+            [box], positions=[x], widths=0.56, showfliers=False, boxprops=line, whiskerprops=line, capprops=line,
             medianprops={"color": INK, "linewidth": 1.6}, manage_ticks=False, zorder=3,
         )  # fmt: skip
     axes.set_xticks(range(len(groups)), groups)
     axes.tick_params(axis="x", length=0)
-    everything = np.concatenate(each)
+    everything = change(np.concatenate(each))
     if not len(everything):
         axes.text(0.5, 0.5, "no values", transform=axes.transAxes, ha="center", color=MUTED, fontsize=SMALL_PT)
         axes.set_yticks([])
@@ -117,8 +143,11 @@ def _panel(
     low, high = low - margin, high + margin
     per_mm = (high - low) / _BOX_MM
     axes.set(xlim=(-0.5, len(groups) - 0.5), ylim=(low, high + over * per_mm))
-    ticks = [tick for tick in axes.get_yticks() if low <= tick <= high]
-    axes.set_yticks(ticks)
+    if is_log:
+        ticks = log_ticks(10**low, 10**high, _BOX_MM)
+        axes.set_yticks(np.log10(ticks), [f"{tick:g}" for tick in ticks])
+    else:
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
     axes.spines["left"].set_bounds(low, high)
     draw_brackets(axes, [s for s, _ in found], [label for _, label in found], high + 1.2 * per_mm, per_mm, mm)
 

@@ -66,7 +66,7 @@ def _rows(rows: pd.DataFrame, score: str) -> list[Row]:
                 hi=optional(row, "hi"),
                 left=("–" if missing(row.n) else whole(row.n),),
                 right=(interval(value, row.lo, row.hi) if value is not None else "–", "–" if is_score or missing(p) else p_value(p)),
-                note=str(optional(row, "note") or ""),
+                note=str(optional(row, "note") or "").split("; ")[0],  # the reason; what else was noted stands in the table
                 colour=OKABE_ITO[1] if is_score else INK,
                 marker="D" if is_score else "o",
             )

@@ -95,6 +95,9 @@ def _curve(axes: Axes, steps: pd.DataFrame, colour: str, dash: object) -> None:
 
 def _frame(axes: Axes, at_risk: pd.DataFrame, last: float, y_min: float, endpoint: str, time_label: str) -> None:
     ticks = sorted({float(x) for x in at_risk["time"]}) or _ticks(last)
+    if len(ticks) > 1:  # the table may end before the curves do; the axis does not
+        step = ticks[-1] - ticks[-2]
+        ticks += [float(x) for x in np.arange(ticks[-1] + step, last * 1.02, step)]
     axes.set(xlim=(0, last * 1.02), ylim=(y_min, 1.015), xlabel=time_label, ylabel=endpoint)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.yaxis.grid(True)
@@ -138,8 +141,9 @@ def _key_text(row: object) -> str:
     text = f"{getattr(row, 'label', '')}: {size(getattr(row, 'n', None), getattr(row, 'events', None), 'events')}"
     if hasattr(row, "median"):
         median, lo, hi = (optional(row, name) for name in ("median", "median_lo", "median_hi"))
-        upper = "not reached" if hi is None else short(hi)
-        text += "; median not reached" if median is None else f"; median {number(median, 1)} ({'n/a' if lo is None else short(lo)}–{upper})"
+        ends = "–".join("not reached" if end is None else short(end) for end in (lo, hi))
+        limits = f" ({ends})" if hasattr(row, "median_lo") else ""
+        text += "; median not reached" if median is None else f"; median {number(median, 1)}{limits}"
     note = optional(row, "note")
     return f"{text}; {note}" if note else text
 

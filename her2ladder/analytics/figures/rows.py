@@ -73,7 +73,7 @@ class RowTable:
         self._axis_width = width - self._axis_left - sum(self._right) - _GAP * len(self._right)
         self._cells = [self._lines_of(row) for row in rows]
         self._head_cells = self._lines_of(self._heads)
-        self._depths = [self._depth(cells) for cells in self._cells]
+        self._depths = [max(self._depth(cells), self._note_depth(row)) for row, cells in zip(rows, self._cells, strict=True)]
         self._bare = bare
         self._head_depth = 0.0 if bare else self._depth(self._head_cells)
         self.height_mm = self._head_depth + sum(self._depths) + 9
@@ -94,7 +94,7 @@ class RowTable:
         axes.axvline(scale.no_effect, color=MUTED, linewidth=0.7, linestyle=(0, (3, 2)), zorder=1)
         depth = 0.0
         for row, cells, height in zip(self._rows, self._cells, self._depths, strict=True):
-            self._set(page, cells, left, body + depth, row, bold=row.is_heading)
+            self._set(page, cells, left, body + depth + (height - self._depth(cells)) / 2, row, bold=row.is_heading)
             if not row.is_heading:
                 self._mark(axes, row, depth + height / 2, scale)
                 axes.axhline(depth + height, color=FAINT, linewidth=0.3, zorder=0)
@@ -104,7 +104,7 @@ class RowTable:
     def _mark(self, axes: Axes, row: Row, y: float, scale: Scale) -> None:
         low, high = scale.limits
         if row.value is None or missing(row.value):
-            lines = wrapped(row.note or "not estimated", self._axis_width)
+            lines = self._note_lines(row)
             shift = (len(lines) - 1) / 2
             for at, line in enumerate(lines):
                 place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "center", "va": "center"}
@@ -163,6 +163,13 @@ class RowTable:
             return [[*label, *under], [line for cell in row.right for line in cell.split("\n")]]
         return [label, *([cell] for cell in row.left), *(cell.split("\n") for cell in row.right)]
 
+    def _note_lines(self, row: Row) -> list[str]:
+        return wrapped(row.note or "not estimated", self._axis_width - 1)
+
+    def _note_depth(self, row: Row) -> float:
+        has_note = not row.is_heading and (row.value is None or missing(row.value))
+        return len(self._note_lines(row)) * line_mm() + 0.9 if has_note else 0.0
+
     def _depth(self, cells: list[list[str]]) -> float:
         return max(len(lines) for lines in cells) * line_mm() + (0.9 if self._stacked else 1.3)
 
@@ -187,5 +194,5 @@ def _linear_ticks(low: float, high: float, room: float) -> list[float]:
     for step in (0.1, 0.2, 0.25, 0.5, 1.0):
         ticks = np.round(np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step, 6)
         if len(ticks) * (text_mm("0.00") + 1.5) <= room:
-            return [float(tick) for tick in ticks]
+            return [float(tick) + 0.0 for tick in ticks]  # no -0
     return [low, high]

@@ -1,0 +1,64 @@
+"""What single figures must get right: log axes of boxes, reasons in place of estimates, medians and ticks of survival."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from her2ladder.analytics.figures.boxes import boxes_figure
+from her2ladder.analytics.figures.comparison import comparison_figure
+from her2ladder.analytics.figures.kaplan_meier import kaplan_meier_figure
+from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
+
+
+def boxes(low, high, unit="um"):
+    """Nine patients around `low` in band Low, nine around `high` in band High."""
+    spread = np.linspace(0.5, 1.5, 9)
+    values = [("f", band, float(x)) for band, centre in (("Low", low), ("High", high)) for x in centre * spread]
+    frame = pd.DataFrame(values, columns=["feature", "group", "value"])
+    return boxes_figure(frame, groups=("Low", "High"), units={"f": unit})
+
+
+@pytest.mark.parametrize(("low", "high", "is_log"), [(1, 20, True), (1, 5, False), (-1, 20, False), (0, 20, False)])
+def test_boxes_a_decade_apart_stand_on_a_log_axis_that_says_so(low, high, is_log):
+    axes = boxes(low, high).axes[0]
+    assert axes.get_ylabel() == ("µm, log scale" if is_log else "µm")
+
+
+def test_a_log_axis_has_the_median_and_the_ticks_at_their_values():
+    axes = boxes(1, 20).axes[0]
+    medians = [line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 1.6]
+    assert 10 ** np.array(medians) == pytest.approx([1, 20])
+    for place, label in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
+        assert 10**place == pytest.approx(float(label.get_text()))
+
+
+def test_a_share_has_no_unit():
+    assert boxes(0.2, 0.4, "1").axes[0].get_ylabel() == ""
+
+
+@pytest.mark.parametrize("width", [COLUMN_MM, PAGE_MM])
+def test_a_long_reason_in_every_row_has_its_own_place(width, drawn):
+    reason = "one class: all 9 patients of this cohort have residual disease, and none has a complete response; direction: older"
+    rows = pd.DataFrame([("THP", f"v{i}", None, None, None, None, 9, reason) for i in range(4)])
+    rows.columns = ["cohort", "label", "value", "lo", "hi", "p", "n", "note"]
+    seen = drawn(comparison_figure(pd.concat([rows, rows.assign(cohort="TCbH")]), score="v0", sheet=Sheet(width)))
+    assert seen.collisions() == []
+    assert "direction" not in seen.words
+
+
+def survival(**median):
+    steps = pd.DataFrame({"time": [0.0, 20.0, 50.0], "surv": [1.0, 0.8, 0.4], "lo": [1.0, 0.6, 0.2], "hi": [1.0, 0.9, 0.7]})
+    steps = steps.assign(label="all", n_risk=[9, 9, 5], n_event=[0, 2, 2], n_censor=0)
+    at_risk = pd.DataFrame({"label": "all", "time": [0.0, 12.0, 24.0], "n_risk": [9, 9, 7]})
+    return kaplan_meier_figure(steps, at_risk, pd.DataFrame([{"label": "all", "n": 9, "events": 4, **median}]))
+
+
+def test_a_median_has_the_limits_that_were_given_and_no_others(drawn):
+    assert "median 50.0 (20.0–not reached)" in drawn(survival(median=50.0, median_lo=20.0, median_hi=None)).words
+    assert drawn(survival(median=50.0)).words.count("not reached") == 0
+
+
+def test_the_axis_of_time_has_ticks_as_far_as_the_curves_go():
+    assert [float(x) for x in survival(median=50.0).axes[0].get_xticks()] == [0, 12, 24, 36, 48]
