@@ -19,11 +19,12 @@ from her2ladder.analytics.figures.shap_plots import shap_bars_figure, shap_beesw
 from her2ladder.analytics.figures.style import PAGE_MM, Sheet
 from her2ladder.analytics.learning.design import Design
 from her2ladder.analytics.learning.explain import WALKS, Explanation, explain
-from her2ladder.analytics.result_files import csv_bytes, write_rows, write_whole
+from her2ladder.analytics.result_files import csv_bytes, write_rows
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.training import load_model, model_inputs, newest_model
 from her2ladder.errors import InputError
 from her2ladder.queries.run import run
+from her2ladder.schema.lake import write_whole
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import ANALYSIS_RESULT
 

@@ -19,9 +19,9 @@ from her2ladder.analytics.evaluate.rows import APPARENT, CROSSFITTED
 from her2ladder.analytics.evaluate.selected import candidates_tried, features_selected
 from her2ladder.analytics.evaluate.stage import Evaluation, frozen, measure
 from her2ladder.analytics.evaluate.trained import Behind
-from her2ladder.analytics.result_files import write_whole
 from her2ladder.analytics.training import RIVAL, load_model, newest_model
 from her2ladder.queries.run import Run
+from her2ladder.schema.lake import write_whole
 from her2ladder.schema.store import Store
 
 USE = """Predicts the probability of residual disease (non-pCR) after neoadjuvant anti-HER2 therapy from spatial features of paired H&E

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from her2ladder.schema.contract import rows_of
+from her2ladder.schema.lake import write_whole
 from her2ladder.schema.tables import ANALYSIS_RESULT
 
 
@@ -33,17 +32,3 @@ def csv_bytes(table: pa.Table) -> bytes:
     held = pa.BufferOutputStream()
     pcsv.write_csv(table, held, pcsv.WriteOptions(quoting_style="needed"))
     return bytes(held.getvalue().to_pybytes())
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path

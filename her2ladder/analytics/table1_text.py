@@ -13,9 +13,10 @@ from her2ladder.analytics.figures.flow import patient_flow_figure
 from her2ladder.analytics.figures.save import save_figure
 from her2ladder.analytics.figures.style import PAGE_MM, Sheet
 from her2ladder.analytics.figures.words import p_value
-from her2ladder.analytics.result_files import write_rows, write_whole
+from her2ladder.analytics.result_files import write_rows
 from her2ladder.analytics.statistics.baseline import OVERALL, Row
 from her2ladder.analytics.table1 import TableOne
+from her2ladder.schema.lake import write_whole
 
 WORDS = {
     "n": "Patients",

@@ -43,8 +43,8 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old or the new one, never half."""
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file so that a reader sees the old or the new one, never half; return its path."""
     draft = path.with_name(f".{path.name}-{os.getpid()}.draft")
     try:
         draft.write_bytes(content)
@@ -52,3 +52,4 @@ def write_whole(path: Path, content: bytes) -> None:
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+    return path

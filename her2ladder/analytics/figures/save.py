@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 
 from her2ladder.analytics.figures.style import journal_style
 from her2ladder.errors import InputError
+from her2ladder.schema.lake import write_whole
 
 # Dates and versions would make two runs of one analysis differ.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -33,10 +32,10 @@ def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pd
         if not name or Path(name).name != name:
             raise InputError(f"{stem.name}: a table behind a figure needs a plain name, got {name!r}")
     stem.parent.mkdir(parents=True, exist_ok=True)
-    written = [_write(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in ("png", "svg", *(["pdf"] if pdf else []))]
+    written = [write_whole(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in ("png", "svg", *(["pdf"] if pdf else []))]
     for name, frame in data.items():
         path = _beside(stem if len(data) == 1 else stem.with_name(f"{stem.name}_{name}"), "csv")
-        written.append(_write(path, frame.to_csv(index=False, lineterminator="\n").encode()))
+        written.append(write_whole(path, frame.to_csv(index=False, lineterminator="\n").encode()))
     return written
 
 
@@ -52,16 +51,3 @@ def figure_bytes(fig: Figure, kind: str, *, dpi: int = 300) -> bytes:
 
 def _beside(stem: Path, kind: str) -> Path:
     return stem.with_name(f"{stem.name}.{kind}")  # not with_suffix: a stem may hold a dot
-
-
-def _write(path: Path, content: bytes) -> Path:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return path
