@@ -1,10 +1,11 @@
 # `make demo` shows LADDER at work; `make test` checks everything. Both make the venv they need.
 PYTHON ?= python3
 VENV ?= .venv
+DUCKDB ?=
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs clean
 
 demo: $(INSTALLED)
 	$(BIN)/ladder demo demo
@@ -25,7 +26,7 @@ $(INSTALLED): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable .
-	$(BIN)/python -m pip install --quiet --group dev
+	$(BIN)/python -m pip install --quiet --group dev $(if $(DUCKDB),'duckdb==$(DUCKDB)')
 	touch $(INSTALLED)
 
 clean:
