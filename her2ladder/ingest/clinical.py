@@ -152,30 +152,34 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
     if name in _BOOLEANS:
         word = value.lower()
         if word not in _TRUE | _FALSE:
-            raise ValueError(f"wanted 0 or 1, found {value!r}")
+            raise ValueError(f"wanted 0 or 1, found {_shown(value)}")
         return int((word in _TRUE) != (name in told.inverted))
     if name in _RANGES:
         try:
             number = float(value) * told.scale.get(name, 1.0)
         except ValueError:
-            raise ValueError(f"wanted a number, found {value!r}") from None
+            raise ValueError(f"wanted a number, found {_shown(value)}") from None
         low, high = _RANGES[name]
         if not low <= number <= high or math.isinf(number):
-            raise ValueError(f"wanted {low:g} to {high:g}, found {value}")
+            raise ValueError(f"wanted {low:g} to {high:g}, found {_shown(value)}")
         return number
     if name in _WORDS:
         word = value.lower().replace(" ", "_")
         if word not in _WORDS[name]:
-            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {value!r}")
+            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}")
         return word
     if name == "clinical_stage":
         stage = value.upper().removeprefix("STAGE").strip()
         if not STAGE.match(stage):
-            raise ValueError(f"wanted I, II, III or IV with A, B or C, found {value!r}; [values.clinical_stage] translates")
+            raise ValueError(f"wanted I, II, III or IV with A, B or C, found {_shown(value)}; [values.clinical_stage] translates")
         return stage
     if len(value) > 200:
         raise ValueError(f"wanted at most 200 characters, found {len(value)}")
     return value
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…")
 
 
 def _against_each_other(row: dict[str, Any]) -> list[str]:

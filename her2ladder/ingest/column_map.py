@@ -9,9 +9,11 @@ extra = ["horTh"]   columns to keep as covariates;  inverted = ["os_event"]  col
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -47,8 +49,11 @@ def load_map(path: Path | None) -> ColumnMap:
         raise InputError(f"{path}: no such file")
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not a TOML file: {str(error)[:200]}") from error
+    for name in ("columns", "values", "constants", "scale"):
+        if not isinstance(told.get(name, {}), dict):
+            raise InputError(f"{path}: wanted a section [{name}], found {name} = {_shown(told[name])}")
     columns = dict(told.get("columns", {}))
     for name in ("extra", "inverted", "drop"):  # a list written below [columns] belongs to that table in TOML: take it as meant
         if isinstance(columns.get(name), list):
@@ -56,6 +61,7 @@ def load_map(path: Path | None) -> ColumnMap:
     unknown = set(told) - _SECTIONS
     if unknown:
         raise InputError(f"{path}: wanted sections {', '.join(sorted(_SECTIONS))}, found {', '.join(sorted(unknown))}")
+    _check_kinds(told, columns, path)
     return ColumnMap(
         columns={str(k): str(v) for k, v in columns.items()},
         values={c: {str(k): _word(v) for k, v in words.items()} for c, words in told.get("values", {}).items()},
@@ -66,6 +72,40 @@ def load_map(path: Path | None) -> ColumnMap:
         drop=tuple(told.get("drop", ())),
         sheet=told.get("sheet"),
     )
+
+
+def _check_kinds(told: dict[str, Any], columns: dict[str, Any], path: Path) -> None:
+    """Every entry is of the kind its section takes, and speaks of a column we know.
+
+    raises   InputError
+    """
+    for name in ("extra", "inverted", "drop"):
+        listed = told.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            raise InputError(f'{path}: wanted {name} = ["column", …], found {_shown(listed)}')
+    if not isinstance(told.get("sheet", ""), str):
+        raise InputError(f'{path}: wanted sheet = "name", found {_shown(told["sheet"])}')
+    for ours, theirs in columns.items():
+        if not isinstance(theirs, str):
+            raise InputError(f'{path}: [columns]: wanted {ours} = "their column", found {_shown(theirs)}')
+    for ours, words in told.get("values", {}).items():
+        if not isinstance(words, dict):
+            raise InputError(f'{path}: wanted [values.{ours}] with "theirs" = "ours", found {_shown(words)}')
+    for ours, value in told.get("constants", {}).items():
+        if not isinstance(value, str | int | float):
+            raise InputError(f"{path}: [constants] {ours}: wanted one value, found {_shown(value)}")
+    for ours, factor in told.get("scale", {}).items():
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+            raise InputError(f"{path}: [scale] {ours}: wanted a factor greater than 0, found {_shown(factor)}")
+    known = {"constants": {*KNOWN, *told.get("extra", [])}, "scale": set(KNOWN), "inverted": set(KNOWN)}
+    for section, names in known.items():
+        strange = [name for name in told.get(section, ()) if name not in names]
+        if strange:
+            raise InputError(f"{path}: {section} names {', '.join(strange[:12])}: not a column we know; we know {', '.join(KNOWN)}")
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
 
 
 def apply_map(frame: pl.DataFrame, told: ColumnMap, where: Path) -> pl.DataFrame:

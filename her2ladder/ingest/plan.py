@@ -100,7 +100,7 @@ def mpp_of(text: str | None, where: str) -> tuple[float, float]:
     except ValueError:
         parts = []
     if len(parts) not in (1, 2) or not all(low <= part <= high for part in parts):
-        raise InputError(f"{where}: mpp must be {low} to {high} micrometres per pixel (x, or x,y), found {text}")
+        raise InputError(f"{where}: mpp must be {low} to {high} micrometres per pixel (x, or x,y), found {str(text)[:60]}")
     return parts[0], parts[-1]
 
 

@@ -54,18 +54,20 @@ def numbers(frame: pl.DataFrame, column: str, where: Path) -> list[float | None]
     bad = frame[column].is_not_null() & (parsed.is_null() | parsed.is_infinite().fill_null(False))
     if bad.any():
         row = int(bad.arg_max() or 0)
-        raise InputError(f"{where}: row {row + 2}: column {column}: wanted a finite number, found {frame[column][row]!r}")
+        raise InputError(f"{where}: row {row + 2}: column {column}: wanted a finite number, found {frame[column][row][:60]!r}")
     return [None if value is None or value != value else float(value) for value in parsed.to_list()]
 
 
 def patient_ids(frame: pl.DataFrame, where: Path) -> list[str]:
-    """Return column patient_id, checked: present, never missing, never twice.
+    """Return column patient_id, checked: there are some, never missing, never twice.
 
     raises   InputError
     """
     if "patient_id" not in frame.columns:
         raise InputError(f"{where}: wanted a column patient_id, found {', '.join(frame.columns[:20])}")
     ids = frame["patient_id"].to_list()
+    if not ids:
+        raise InputError(f"{where}: wanted one row a patient, found none")
     for row, value in enumerate(ids):
         if value is None:
             raise InputError(f"{where}: row {row + 2}: wanted a patient_id, found none")

@@ -9,3 +9,4 @@
 -- versions  versions of Python and of the packages that compute, JSON
 -- inputs    inputs, JSON
 SELECT run, started, seconds, seed, versions, inputs FROM run WHERE run = $run
+ORDER BY run
