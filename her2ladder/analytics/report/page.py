@@ -17,6 +17,7 @@ from her2ladder.analytics.cellmap.page import map_script, map_style, script_sour
 from her2ladder.analytics.report.parts import Picture, Section, Table
 from her2ladder.queries.catalog import catalogue
 
+MANY_COLUMNS = 10  # more than these are set smaller, on paper above all
 WIDEST_PX = 1500  # at the page's width this is two pixels a point; the full figures come from each command's -o
 
 
@@ -37,7 +38,7 @@ def render(facts: Facts, sections: Sequence[Section]) -> str:
     style = (files("her2ladder.analytics.report") / "report.css").read_text(encoding="utf-8")
     has_maps = any(section.fragments for section in sections)
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {script_source() if has_maps else chr(39) + 'none' + chr(39)}"
-    body = [_head(facts), _contents(sections), *(_section(section, facts) for section in sections)]
+    body = [_head(facts), _glance(sections), _contents(sections), *(_section(section, facts) for section in sections)]
     script = f"<script>{map_script()}</script>" if has_maps else ""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -56,9 +57,24 @@ def _head(facts: Facts) -> str:
     )
 
 
+def _glance(sections: Sequence[Section]) -> str:
+    """The few numbers that a reader came for, each with a link to where it stands."""
+    lines = "".join(
+        f'<tr><td><a href="#{section.anchor}">{escape(what)}</a></td><td>{escape(found)}</td></tr>'
+        for section in sections
+        for what, found in section.key
+    )
+    return f'<div class="glance"><h2>At a glance</h2><table><tbody>{lines}</tbody></table></div>' if lines else ""
+
+
 def _contents(sections: Sequence[Section]) -> str:
-    items = "".join(f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>' for section in sections)
+    items = "".join(f'<li><a href="#{section.anchor}">{escape(section.title)}</a>{_absent(section)}</li>' for section in sections)
     return f'<nav aria-label="Contents"><h2>Contents</h2><ol>{items}</ol></nav>'
+
+
+def _absent(section: Section) -> str:
+    has_content = section.pictures or section.fragments or any(table.rows for table in section.tables) or section.notes
+    return "" if has_content else ' <span class="absent">(nothing to show)</span>'
 
 
 def _section(section: Section, facts: Facts) -> str:
@@ -105,15 +121,22 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
-    drawn = f'<div class="scroll"><table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    below = "".join(f"<li>{escape(text)}</li>" for text in table.footnotes)
+    below = f'<ol class="footnotes">{below}</ol>' if below else ""
+    below += "".join(f'<p class="note">{escape(text)}</p>' for text in table.remarks)
+    size = ' class="many"' if len(names) > MANY_COLUMNS else ""
+    drawn = (
+        f'<div class="scroll" tabindex="0"><table{size}><caption>{escape(table.title)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{below}"
+    )
     return f"<details><summary>{escape(table.title)} ({len(table.rows)} rows)</summary>{drawn}</details>" if table.is_folded else drawn
 
 
 def _source(section: Section, facts: Facts) -> str:
     """Where the section's numbers come from: command, runs, and the SQL behind a fold."""
-    if not section.runs and not section.command:
+    if not section.runs and not section.command and not section.queries:
         return ""
-    names = sorted({name for run in section.runs for name in facts.queries.get(run, {})})
+    names = sorted({*section.queries, *(name for run in section.runs for name in facts.queries.get(run, {}))})
     folds = "".join(
         f"<details><summary>SQL: {escape(name)}</summary><pre>{escape(catalogue()[name].sql)}</pre></details>"
         for name in names
@@ -125,9 +148,11 @@ def _source(section: Section, facts: Facts) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a value as a reader wants it: four digits, small P values in powers, nothing for NULL."""
+    """Return a value as a reader wants it: four digits, small P values in powers, thousands apart, nothing for NULL."""
     if value is None:
         return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, float):
         if not math.isfinite(value):
             return ""

@@ -19,17 +19,27 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """A table on the page; columns None = those of the first row. A long one is folded."""
+    """A table on the page; columns None = those of the first row. A long one is folded.
+
+    footnotes  numbered from 1, below the table: what the numbers in its cells mean
+    remarks    sentences below the table
+    """
 
     title: str
     rows: Sequence[Mapping[str, Any]]
     columns: Sequence[str] | None = None
     is_folded: bool = False
+    footnotes: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
 
 @dataclass
 class Section:
-    """One part of the page; `missing` says why there is nothing to show, in the place where it would be."""
+    """One part of the page; `missing` says why there is nothing to show, in the place where it would be.
+
+    queries  SQL behind the section that no run of the report names
+    key      (what, found): the lines of the summary at the top of the page
+    """
 
     anchor: str
     title: str
@@ -40,4 +50,6 @@ class Section:
     notes: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+    key: list[tuple[str, str]] = field(default_factory=list)
     command: str = ""  # the command that gives the same numbers

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from her2ladder.analytics.cohorts import Selection, selection
+from her2ladder.analytics.figures.words import p_equals
+from her2ladder.analytics.report.captions import caption
 from her2ladder.analytics.report.parts import Picture, Section, Table
+from her2ladder.analytics.report.tables import baseline, estimate, result_table
 from her2ladder.errors import InputError
 from her2ladder.schema.store import Store
+from her2ladder.schema.vocabulary import BANDS
 
 Step = tuple[str, str, Callable[[], Section]]
-ROWS = ("cohort", "subgroup", "term", "metric", "value", "lo", "hi", "p", "p_adjusted", "n", "events", "test", "family", "note")
+_ROLE_WORDS = {"construction": "construction (out-of-fold or imported)", "regimen": "cohorts of other regimens"}
+Rows = Sequence[dict[str, Any]]
+NO_SCORE = "the store has no score: train one (ladder train) or bring one (ladder ingest scores)"
 MAP_CELLS = 40_000  # cells drawn of each map on the page; the counts are of all
 
 
@@ -24,31 +30,34 @@ def steps(store: Store, score: str | None, folder: Path) -> list[Step]:
         ("cells", "Slides and cells", partial(cells, store)),
         ("maps", "Cell maps of a Low and a High patient", partial(maps, store, score)),
     ]
-    if score is None:
-        return found
-    trained = is_trained(store, score)
-    found.append(("performance", "How well the score tells who responds", partial(performance, store, score, folder / "evaluate")))
-    if trained:
-        found.append(("explanation", "What the score is made of (SHAP)", partial(explanation, store, score, folder / "explain")))
-    return [
-        *found,
-        ("odds", "Odds of residual disease", partial(association, store, score, folder / "odds")),
-        ("regimens", "Response by band and regimen", partial(regimens, store, score, folder / "compare")),
-        ("dfs", "Disease-free survival", partial(follow_up, store, score, "dfs", folder / "dfs")),
-        ("os", "Overall survival", partial(follow_up, store, score, "os", folder / "os")),
-        ("contrasts", "What differs between the bands", partial(contrasts, store, score, folder / "contrast")),
+    of_score: list[tuple[str, str, Callable[[str], Section]]] = [
+        ("performance", "How well the score tells who responds", lambda name: performance(store, name, folder / "evaluate")),
+        ("explanation", "What the score is made of (SHAP)", lambda name: explanation(store, name, folder / "explain")),
+        ("odds", "Odds of residual disease", lambda name: association(store, name, folder / "odds")),
+        ("regimens", "Response by band and regimen", lambda name: regimens(store, name, folder / "compare")),
+        ("dfs", "Disease-free survival", lambda name: follow_up(store, name, "dfs", folder / "dfs")),
+        ("os", "Overall survival", lambda name: follow_up(store, name, "os", folder / "os")),
+        ("contrasts", "What differs between the bands", lambda name: contrasts(store, name, folder / "contrast")),
     ]
+    return found + [(anchor, title, partial(_with_score, score, make)) for anchor, title, make in of_score]
+
+
+def _with_score(score: str | None, make: Callable[[str], Section]) -> Section:
+    if score is None:
+        raise InputError(NO_SCORE)
+    return make(score)
 
 
 def patients(store: Store, folder: Path) -> Section:
     """Table 1 and the patient flow."""
     from her2ladder.analytics.table1 import table_one
-    from her2ladder.analytics.table1_text import export_table, readable
+    from her2ladder.analytics.table1_text import NOTES, export_table, readable
 
     done = table_one(store, Selection(), "cohort")
     section = _section("patients", "Patients", "ladder table1 --by cohort", done.run, export_table(done, folder))
     section.intro = "Everyone that a clinical table names, who was left out and why, and what the analysed patients were like at baseline."
-    section.tables = [Table("Table 1. Baseline by cohort", readable(done))]
+    section.tables = [baseline(readable(done))]
+    section.notes = list(NOTES)
     return section
 
 
@@ -59,12 +68,25 @@ def cells(store: Store) -> Section:
     with store.reading() as con:
         found = con.sql(query("cells/counts").sql)
         rows = [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+        lone = con.sql(_ONE_STAIN).fetchall()
+    lines = [{"stain": r["stain"], "class": r["cell_class"], "cells": r["n_cells"], "mean area, um2": r["area_um2"]} for r in rows]
     section = Section(
-        "cells", "Slides and cells", command="ladder query run cells/counts", tables=[Table("Cells by stain and class", rows)]
+        "cells",
+        "Slides and cells",
+        command="ladder query run cells/counts",
+        queries=["cells/counts"],
+        tables=[Table("Cells by stain and class", lines)],
+        notes=[f"{n:,} patients have slides of {stain} alone." for stain, n in lone],
     )
     if not rows:
         section.missing.append("the store has no cells (ladder ingest cells)")
     return section
+
+
+_ONE_STAIN = """
+SELECT stain, count(*) FROM (SELECT min(stain) AS stain FROM slide WHERE patient_id IS NOT NULL GROUP BY patient_id HAVING count(DISTINCT stain) = 1)
+GROUP BY stain ORDER BY stain
+"""
 
 
 def maps(store: Store, score: str | None) -> Section:
@@ -74,8 +96,12 @@ def maps(store: Store, score: str | None) -> Section:
 
     section = Section("maps", "Cell maps of a Low and a High patient")
     slides = _median_patients(store, score) if score else []
+    without = [band for band in ("Low", "High") if band not in {slide[0] for slide in slides}]
+    if without:
+        section.missing.append(f"no patient of the band {' or '.join(without)} has slides" if score else NO_SCORE)
     if not slides:
-        section.missing.append("no patient has both slides and a band")
+        return section
+    section.command, section.queries = f"ladder map {slides[0][2]} -o map.html", ["cells/of_slide"]
     for number, (band, patient, slide_id, stain) in enumerate(slides):
         drawn = slide_cells(store, slide_id, stain)
         section.fragments.append(
@@ -111,10 +137,17 @@ def performance(store: Store, score: str, folder: Path) -> Section:
         write_pictures(done, folder),
     )
     section.intro = "Construction patients have out-of-fold scores; what is in-sample is called apparent and is no evidence of performance."
+    everything = [{name.replace("_", " "): value for name, value in line.items()} for line in overview(done.rows)]
     section.tables = [
-        Table("Performance", overview(done.rows)),
-        Table("AUC of the score minus that of each rival (paired DeLong)", differences(done.rows)),
+        Table("Performance of the score", [_without_term(line) for line in everything if line["term"] == score]),
+        Table("Performance of everything compared", everything, is_folded=True),
+        Table("AUC of the score minus that of each rival (paired DeLong)", differences(done.rows), is_folded=True),
         Table("Direction of each variable, fixed before any data is seen", done.directions, is_folded=True),
+    ]
+    section.key = [
+        (f"AUC, {_ROLE_WORDS.get(row['cohort'], row['cohort'].replace('_', ' '))}", _found(row))
+        for row in done.rows
+        if row["metric"] == "auc_logit" and row["term"] == score and row["subgroup"] == "all" and row["cohort"] != "all"
     ]
     if done.no_threshold:
         section.missing.append(f"threshold metrics: {done.no_threshold}")
@@ -125,6 +158,8 @@ def explanation(store: Store, score: str, folder: Path) -> Section:
     """SHAP of the sub-models and the ensemble."""
     from her2ladder.analytics.explaining import explain_model, write_explanation
 
+    if not is_trained(store, score):
+        raise InputError(f"{score} was made elsewhere: there is no model here to explain")
     done = explain_model(store, score)
     section = _section(
         "explanation", "What the score is made of (SHAP)", f"ladder explain --model {score}", done.run, write_explanation(done, folder)
@@ -143,7 +178,16 @@ def association(store: Store, score: str, folder: Path) -> Section:
         "odds", "Odds of residual disease", f"ladder odds --score {score} --within regimen", done.run, export_odds(done, folder)
     )
     section.intro = "Logistic regression, per 0.1 of the score; separated data by Firth's penalised likelihood, said in the row."
-    section.tables = [_rows("Odds ratios", done.rows)]
+    pooled = [row for row in done.rows if row["subgroup"] == "all"]
+    section.tables = [
+        result_table("Odds ratios, all regimens", pooled),
+        result_table("Odds ratios by regimen", [row for row in done.rows if row["subgroup"] != "all"], is_folded=True),
+    ]
+    section.key = [
+        ("Odds ratio of residual disease, score per 0.1", _found(row))
+        for row in pooled
+        if row["metric"] == "odds_ratio" and row["term"] == "score (per 0.1)"
+    ]
     return section
 
 
@@ -159,11 +203,29 @@ def regimens(store: Store, score: str, folder: Path) -> Section:
     section = _section("regimens", "Response by band and regimen", command, done.run, export_comparison(done, folder))
     section.intro = "Regimens are not randomised: rates and tests compare groups that were chosen, not treatments. Suggestions are the paper's exploratory reading, not for clinical use."
     section.tables = [
-        _rows("pCR rates", [row for row in done.rows if row["metric"] == "pcr_rate"]),
-        _rows("Comparisons", [row for row in done.rows if row["metric"] == "pcr_comparison"]),
-        _rows("Beside it", [row for row in done.rows if row["metric"] not in ("pcr_rate", "pcr_comparison")], is_folded=True),
+        result_table("pCR rates", [row for row in done.rows if row["metric"] == "pcr_rate"]),
+        result_table("Comparisons", [row for row in done.rows if row["metric"] == "pcr_comparison"]),
+        result_table(
+            "Beside it: other tests, baseline, adjusted, without construction patients",
+            [row for row in done.rows if row["metric"] not in ("pcr_rate", "pcr_comparison")],
+            is_folded=True,
+        ),
     ]
+    section.key = _rate_line([row for row in done.rows if row["metric"] == "pcr_rate" and row["subgroup"] in BANDS])
     return section
+
+
+def _rate_line(rates: Rows) -> list[tuple[str, str]]:
+    """The pCR rates by band of the regimen that most patients had."""
+    sizes: dict[str, int] = {}
+    for row in rates:
+        sizes[row["term"]] = sizes.get(row["term"], 0) + row["n"]
+    if not sizes:
+        return []
+    largest = max(sorted(sizes), key=lambda name: sizes[name])
+    cells = [row for row in rates if row["term"] == largest]
+    told = ", ".join(f"{row['subgroup']} {row['events']} of {row['n']}" for row in cells)
+    return [(f"pCR with {largest}", told)]
 
 
 def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
@@ -176,12 +238,29 @@ def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     command = f"ladder survival --score {score} --endpoint {endpoint}{' --cohort adjuvant' if chosen.cohorts else ''}"
     section = _section(endpoint, ENDPOINTS[endpoint], command, done.run, export_survival(done, folder))
     section.intro = "Months from the origin of the clinical table. Log-rank and Wald P are different tests and stand apart."
-    tests = ("hazard_ratio", "logrank", "c_index", "ph_test", "median_survival", "median_followup")
+    main = [row for row in done.rows if row["metric"] != "survival_at" and _is_main(row)]
     section.tables = [
-        _rows("Tests and models", [row for row in done.rows if row["metric"] in tests]),
-        _rows("Survival at times", [row for row in done.rows if row["metric"] == "survival_at"], is_folded=True),
+        result_table("Tests and models, all regimens", main),
+        result_table(
+            "Subgroups, adjusted models and checks",
+            [r for r in done.rows if r["metric"] != "survival_at" and not _is_main(r)],
+            is_folded=True,
+        ),
+        result_table("Survival at times", [row for row in done.rows if row["metric"] == "survival_at"], is_folded=True),
+    ]
+    section.key = [
+        (f"{ENDPOINTS[endpoint]}, hazard ratio High against Low", _found(row))
+        for row in main
+        if row["metric"] == "hazard_ratio" and row["term"] == "High vs Low"
     ]
     return section
+
+
+def _is_main(row: dict[str, Any]) -> bool:
+    """What the curves alone say, and High against Low alone and adjusted; the rest is for the reader who asks."""
+    if row["metric"] in ("median_survival", "median_followup"):
+        return row["subgroup"] in ("all", "Low", "Medium", "High")
+    return row["subgroup"] == "all" and row["term"] in ("High vs Low", "High vs Low, adjusted", "Low vs Medium vs High", "score (per 0.1)")
 
 
 def contrasts(store: Store, score: str, folder: Path) -> Section:
@@ -194,7 +273,9 @@ def contrasts(store: Store, score: str, folder: Path) -> Section:
         "contrasts", "What differs between the bands", "ladder contrast --between band", done.run, export_contrast(done, folder)
     )
     section.intro = "Bands are functions of these features: P between bands is descriptive. The same contrast by response stands beside it."
-    section.tables = [_rows("Rank-sum contrasts", [row for row in done.rows if str(row["metric"]).startswith("rank_sum")], is_folded=True)]
+    section.tables = [
+        result_table("Rank-sum contrasts", [row for row in done.rows if str(row["metric"]).startswith("rank_sum")], is_folded=True)
+    ]
     return section
 
 
@@ -240,7 +321,7 @@ def _pictures(written: Sequence[Path]) -> list[Picture]:
     pictures = []
     for path in written:
         if path.suffix == ".png":
-            pictures.append(Picture(path, path.stem.replace("_", " "), is_wide=_width_px(path) > 1200))
+            pictures.append(Picture(path, caption(path.stem), is_wide=_width_px(path) > 1200))
     return pictures
 
 
@@ -248,10 +329,13 @@ def _width_px(path: Path) -> int:
     return int.from_bytes(path.read_bytes()[16:20], "big")  # PNG: the header's first field
 
 
-def _rows(title: str, rows: Sequence[dict[str, Any]], *, is_folded: bool = False) -> Table:
-    """Result rows as a table, columns that say nothing left out."""
-    columns = [name for name in ROWS if any(row.get(name) not in (None, "") for row in rows)]
-    return Table(title, rows, columns, is_folded)
+def _found(row: dict[str, Any]) -> str:
+    p = f"; {p_equals(row['p'])}" if row["p"] is not None else ""
+    return f"{estimate(row)}{p}; n = {row['n']:,}"
+
+
+def _without_term(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != "term"}
 
 
 def _median_patients(store: Store, score: str) -> list[tuple[str, str, str, str]]:
