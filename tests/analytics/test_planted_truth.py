@@ -8,8 +8,11 @@ import pandas as pd
 from her2ladder.analytics.cohorts import Selection
 from her2ladder.analytics.contrast_features import PAPER
 from her2ladder.analytics.simulate import features, patients, plan, truth
+from her2ladder.analytics.statistics.association import logistic
 from her2ladder.analytics.statistics.bands import BANDS, Tertiles, band_of, tertile_cuts
 from her2ladder.analytics.statistics.contrast import contrast_table
+from her2ladder.analytics.statistics.covariates import factor, score_per_tenth
+from her2ladder.analytics.statistics.cox import cox
 from her2ladder.analytics.statistics.pairs import compare_pairs, count_cells
 from her2ladder.analytics.statistics.rates import wilson
 from her2ladder.analytics.strata import PAPER_REGIMENS, strata_of
@@ -76,3 +79,26 @@ def test_features_move_between_bands_the_way_they_were_planted() -> None:
     planted = np.array([truth.DIRECTIONS[name] for name in PAPER])
     assert (signs == planted).mean() > 0.99
     assert (np.sign(np.mean(effects, axis=0)) == planted).all()
+
+
+def test_odds_and_hazard_ratios_hold_what_was_planted() -> None:
+    """Odds ratio per 0.1 of the score in every regimen; hazard ratio of High against Low in both adjuvant groups together."""
+    odds: list[bool] = []
+    hazards: list[bool] = []
+    logs: list[float] = []
+    for seed in SEEDS:
+        everyone = patients.analysed(patients.draw(plan.paper(), seed))
+        for regimen, group in everyone[everyone["setting"] == "neoadjuvant"].groupby("regimen"):
+            (term,) = logistic(1.0 - group["is_pcr"].astype(float), [score_per_tenth(group["true_score"])]).terms
+            odds += [bool(term.lo <= truth.OUTCOMES[regimen].odds_ratio_per_tenth <= term.hi)] if term.lo and term.hi else []
+        two = everyone[(everyone["setting"] == "adjuvant") & everyone["true_band"].isin(["Low", "High"])]
+        for endpoint, planted in (("os", truth.DEATH_RATIO["High"]), ("dfs", truth.dfs_hazard_ratio("High"))):
+            high = factor("band", list(two["true_band"]), ("Low", "High"))
+            (term,) = cox(two[f"{endpoint}_months"], two[f"{endpoint}_event"], [high]).terms
+            hazards += [bool(term.lo <= planted <= term.hi)] if term.lo and term.hi else []
+            logs.append(np.log(term.ratio) if term.ratio else np.nan)
+    assert len(odds) > 110
+    assert len(hazards) == 40
+    assert np.mean(odds) > 0.92
+    assert np.mean(hazards) > 0.88
+    assert np.nanmean(logs) > 0
