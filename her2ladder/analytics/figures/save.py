@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,18 @@ _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
 }
 
+_PNG_ONLY: ContextVar[bool] = ContextVar("png_only", default=False)
+
+
+@contextmanager
+def png_only() -> Iterator[None]:
+    """Within, `save_figure` writes the PNG alone: the report embeds no more, and vector files cost as much again."""
+    token = _PNG_ONLY.set(True)
+    try:
+        yield
+    finally:
+        _PNG_ONLY.reset(token)
+
 
 def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pdf: bool = False, dpi: int = 300) -> list[Path]:
     """Write `stem`.png, .svg, with `pdf` .pdf, and the CSV behind it; return the paths in that order.
@@ -32,7 +46,8 @@ def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pd
         if not name or Path(name).name != name:
             raise InputError(f"{stem.name}: a table behind a figure needs a plain name, got {name!r}")
     stem.parent.mkdir(parents=True, exist_ok=True)
-    written = [write_whole(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in ("png", "svg", *(["pdf"] if pdf else []))]
+    kinds = ("png",) if _PNG_ONLY.get() else ("png", "svg", "pdf") if pdf else ("png", "svg")
+    written = [write_whole(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in kinds]
     for name, frame in data.items():
         path = _beside(stem if len(data) == 1 else stem.with_name(f"{stem.name}_{name}"), "csv")
         written.append(write_whole(path, frame.to_csv(index=False, lineterminator="\n").encode()))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from her2ladder.analytics.figures.save import png_only
 from her2ladder.analytics.report import sections
 from her2ladder.analytics.report.facts import definitions, facts_of, provenance
 from her2ladder.analytics.report.page import render
@@ -29,7 +30,7 @@ def build_report(
         raise InputError(f"{output}: wanted a name that ends in .html")
     score = sections.chosen_score(store, score_name)
     is_synthetic = sections.is_store_synthetic(store)
-    with tempfile.TemporaryDirectory(prefix="ladder-report-") as held:
+    with tempfile.TemporaryDirectory(prefix="ladder-report-") as held, png_only():
         made: list[Section] = []
         steps = sections.steps(store, score, Path(held))
         for number, (anchor, name, step) in enumerate(steps):
