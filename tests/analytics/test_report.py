@@ -91,6 +91,9 @@ def simulated(ladder: Ladder, tmp_path_factory: pytest.TempPathFactory) -> Page:
     ladder(store, "simulate", str(folder / "data"), "--patients", "120", "--no-slides")
     clinical = pd.read_csv(folder / "data" / "clinical.csv")
     kept = clinical[clinical["cohort"].isin(["synthetic-construction", "synthetic-adjuvant-tcbhp"])]  # few groups: a quick page
+    kept = kept.assign(
+        **{name: kept[name].where(kept["cohort_role"] != "adjuvant") for name in ("age_years", "clinical_stage", "hr_status")}
+    )
     kept.to_csv(folder / "clinical.csv", index=False)
     ladder(store, "ingest", "clinical", str(folder / "clinical.csv"))
     ladder(store, "ingest", "features", str(folder / "data" / "features.csv"), "--name", "made")
