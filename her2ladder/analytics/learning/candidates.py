@@ -23,7 +23,7 @@ from xgboost import XGBClassifier
 
 KEPT = (10, 15, 20)
 TREES = 200
-"""Trees of a final forest. The search judges its draws by a tenth of them; the chosen draw is scored again with half of them before the
+"""Trees of a final forest. The search judges its draws by a tenth of them; the chosen draw is scored again with a quarter of them before the
 vote, so that few trees do not count against it (chosen)."""
 
 Params = dict[str, Any]

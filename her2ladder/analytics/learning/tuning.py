@@ -1,7 +1,7 @@
 """Choose each candidate's parameters on inner folds by a random search that drops the worse draws early.
 
 Every inner fold learns its own preparation and ranking. The search is successive halving over inner folds (chosen): all draws are judged
-on the first folds (as many as hold SCREEN_PATIENTS patients), the best quarter of them on half of the folds, the best sixteenth on all.
+on the first folds (as many as hold SCREEN_PATIENTS patients), the best fifth of them on half of the folds, the best fifth of those on all.
 A draw is judged by the mean log-loss of its folds; the AUC stands beside it.
 """
 
@@ -27,7 +27,7 @@ from her2ladder.analytics.learning.selection import Ranking, rank
 from her2ladder.analytics.statistics.discrimination import auc_value
 
 SCREEN_PATIENTS = 40
-KEPT_SHARE = 1 / 4
+KEPT_SHARE = 1 / 5
 CLIP = 1e-6
 
 Floats = NDArray[np.float64]
@@ -143,7 +143,7 @@ def _halve(candidate: str, tries: list[Params], inner: list[_Fold], trees: int, 
     rows = [Tried(candidate, d, tries[d], len(s), _mean_loss(s, inner), _mean_auc(s, inner), chosen=d == best) for d, s in scores.items()]
     held = scores[best]
     if CANDIDATES[candidate].forest:
-        held = [_held_out(candidate, tries[best], fold, seed, max(1, trees // 2)) for fold in inner]
+        held = [_held_out(candidate, tries[best], fold, seed, max(1, trees // 4)) for fold in inner]
     together = np.empty(n)
     for fold, of_fold in zip(inner, held, strict=True):
         together[fold.held_rows] = of_fold
