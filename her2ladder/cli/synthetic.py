@@ -64,7 +64,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Seed of the cohort and of the training.")] = 2,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
 ) -> None:
-    """Run the whole chain on a SYNTHETIC cohort, from slides to the report, offline, in about a minute.
+    """Run the whole chain on a SYNTHETIC cohort, from slides to the report, offline, in a few minutes.
 
     Example: `ladder demo`
     """
