@@ -78,6 +78,14 @@ def remove(path: Path) -> None:
     path.unlink()
 
 
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def nonsense(path: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
 def test_a_whole_store_is_clean_and_looking_writes_nothing(whole: Path, run_ladder: Any) -> None:
     before = bytes_of(whole)
     for words in (["check"], ["check", "--fast"], ["--as-of", "r000001", "check"]):
@@ -92,7 +100,9 @@ def test_a_whole_store_is_clean_and_looking_writes_nothing(whole: Path, run_ladd
     [
         (flip, "its bytes are not those that were written"),
         (cut, r"wanted [\d,]+ bytes, found [\d,]+"),
+        (empty, r"wanted [\d,]+ bytes, found 0"),
         (remove, "the file is missing"),
+        (nonsense, "its bytes are not those that were written"),
     ],
 )
 def test_a_damaged_file_of_cells_is_found_withdrawn_and_read_again(
@@ -118,7 +128,7 @@ def test_a_damaged_file_of_cells_is_found_withdrawn_and_read_again(
     assert run_ladder("check").code == 0
 
 
-@pytest.mark.parametrize("damage", [flip, remove])
+@pytest.mark.parametrize("damage", [flip, cut, remove, empty, nonsense])
 def test_commands_over_a_damaged_file_end_in_one_line(whole: Path, run_ladder: Any, tmp_path: Path, damage: Callable[[Path], None]) -> None:
     path = cells_file(whole)
     damage(path)
@@ -168,7 +178,7 @@ def test_an_open_sql_that_says_something_else_is_written_again(whole: Path, run_
         assert (whole / "open.sql").read_bytes() == before
 
 
-@pytest.mark.parametrize("size", [0, 5000])
+@pytest.mark.parametrize("size", [0, 3, 5000])
 def test_a_catalog_that_is_no_catalog_is_one_line_in_every_command(whole: Path, run_ladder: Any, size: int) -> None:
     (whole / "catalog.duckdb").write_bytes(b"x" * size)
     for words in (["check"], ["check", "--mend"], ["runs"], ["sql", "SELECT 1"], ["features"], ["migrate"]):
@@ -220,10 +230,12 @@ main()
 """
 
 
-def test_a_store_on_a_disk_that_cannot_be_written_is_read_and_checked(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_locks", [True, False])
+def test_a_store_on_a_disk_that_cannot_be_written_is_read_and_checked(whole: Path, tmp_path: Path, has_locks: bool) -> None:
     """Root may write anywhere, so the process is denied every open for writing below the store instead."""
-    (whole / ".work").unlink()
-    (whole / ".lock").unlink()
+    if not has_locks:
+        (whole / ".work").unlink()
+        (whole / ".lock").unlink()
     before = bytes_of(whole)
     slide = tmp_path / "S3.csv"
     slide.write_text("cell_id,cell_class,x_um,y_um\n1,Tumor,1,0\n")
