@@ -6,6 +6,7 @@ source   statistics.md, Survival; the paper's Fig. 4 and S5
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -33,6 +34,7 @@ from her2ladder.schema.vocabulary import BANDS
 ENDPOINTS = {"dfs": "Disease-free survival", "os": "Overall survival"}
 TIMES_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 LOW, _, HIGH = BANDS
+_MOST_MORE = 12  # columns that the risk table takes beyond the times asked for
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,9 @@ def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
         parts: list[_Part] = []
         for part, inside in _parts_of(frame, asked.within):
             prefix = "" if part == "all" else f"{part}: "
+            shown = _table_times(asked.times, inside["time_months"].max())
             for level in levels:
-                curve = _curve(inside[inside["label"] == level], part, level, asked)
+                curve = _curve(inside[inside["label"] == level], part, level, asked, shown)
                 curves.append(curve)
                 parts += _curve_rows(curve, f"{prefix}{level}", asked)
             parts += _follow_up(inside, part, levels, prefix, asked)
@@ -158,9 +161,17 @@ def _parts_of(frame: pd.DataFrame, within: str | None) -> Iterator[tuple[str, pd
             yield level, frame[np.array([label == level for label in labels])].reset_index(drop=True)
 
 
-def _curve(inside: pd.DataFrame, part: str, label: str, asked: Asked) -> Curve:
+def _table_times(asked: Sequence[float], last: float) -> list[float]:
+    """Return the times of the risk table: those asked for, then on in their last step for as long as anyone is followed."""
+    times = sorted(set(asked))
+    step = times[-1] - times[-2] if len(times) > 1 else math.inf
+    more = int((last - times[-1]) // step)
+    return times + [times[-1] + step * (at + 1) for at in range(more)] if more <= _MOST_MORE else times
+
+
+def _curve(inside: pd.DataFrame, part: str, label: str, asked: Asked, shown: Sequence[float]) -> Curve:
     fit = kaplan_meier(inside["time_months"], inside["is_event"], interval=asked.interval)
-    at = fit.at(asked.times) if fit.n else ()
+    at = fit.at(shown) if fit.n else ()
     at_risk = pd.DataFrame(
         [
             {"label": label, "time": one.time, "n_risk": one.n_risk, "surv": one.surv, "lo": one.lo, "hi": one.hi, "note": one.note}
@@ -177,7 +188,7 @@ def _curve_rows(curve: Curve, subgroup: str, asked: Asked) -> Iterator[_Part]:
     if not curve.n:
         yield _Part(subgroup, asked.endpoint, "median_survival", Estimate(None, None, None, n=0, events=0, test=test, note="no patients"))
         return
-    for one in curve.at_risk.itertuples():
+    for one in curve.at_risk[curve.at_risk["time"].isin(asked.times)].itertuples():
         until = int(curve.steps.loc[curve.steps["time"] <= one.time, "n_event"].sum())
         note = "; ".join(part for part in (one.note, f"n: at risk at {one.time:g} months") if part)
         found = Estimate(_none(one.surv), _none(one.lo), _none(one.hi), n=int(one.n_risk), events=until, test=test, note=note)

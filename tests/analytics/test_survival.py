@@ -197,6 +197,18 @@ def test_csv_and_parquet_say_the_same_and_every_row_names_run_and_convention(dfs
     assert {f"survival_dfs.{kind}" for kind in ("png", "svg", "pdf")} <= {path.name for path in folder.iterdir()}
 
 
+def test_the_risk_table_goes_on_in_its_last_step_for_as_long_as_anyone_is_followed(dfs: Rows, folder: Path) -> None:
+    people = pd.read_csv(folder / "survival_dfs_patients.csv")
+    table = pd.read_csv(folder / "survival_dfs_at_risk.csv")
+    last = people["time_months"].max()
+    assert last > 72
+    for label, part in table.groupby("label"):
+        own = people[people["label"] == label]["time_months"]
+        assert part["time"].tolist() == [12.0 * at for at in range(int(last // 12) + 1)]
+        assert part["n_risk"].tolist() == [(own >= time).sum() for time in part["time"]]
+    assert {row["term"] for row in dfs if row["metric"] == "survival_at"} == {"0", "12", "24", "36", "48", "60"}
+
+
 def test_rows_stand_in_the_store_as_they_are_printed(dfs: Rows, reference_store: Store) -> None:
     with reference_store.reading() as con:
         held = arrow_table(con, "SELECT * FROM analysis_result WHERE run = ?", [dfs[0]["run"]]).to_pylist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -59,6 +59,7 @@ def axis_limits(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def _rows(rows: pd.DataFrame, flags: dict[str, str]) -> Iterable[Row]:
+    rows = _merged(rows)
     groups = [None, *(rows["group"] if "group" in rows else [None] * len(rows))]
     for (before, group), row in zip(pairwise(groups), rows.itertuples(), strict=True):
         if not missing(group) and group != before:
@@ -77,6 +78,20 @@ def _rows(rows: pd.DataFrame, flags: dict[str, str]) -> Iterable[Row]:
             note=note,
             colour=OKABE_ITO[0] if value is not None and _excludes_one(row) else INK,
         )
+
+
+def _merged(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with those of one model that was not fitted as one: its reason stands once."""
+
+    def model(row: dict[str, object]) -> tuple[object, ...]:
+        note = row.get("note")
+        return row.get("group"), note if missing(row["value"]) and not missing(note) else None
+
+    kept: list[dict[str, object]] = []
+    for (_, reason), same in groupby(rows.to_dict("records"), model):
+        run = list(same)
+        kept += [{**run[0], "label": f"{run[0]['label']} and {len(run) - 1} more"}] if reason and len(run) > 1 else run
+    return pd.DataFrame(kept, columns=rows.columns, dtype=object)
 
 
 def _excludes_one(row: object) -> bool:

@@ -95,9 +95,6 @@ def _curve(axes: Axes, steps: pd.DataFrame, colour: str, dash: object) -> None:
 
 def _frame(axes: Axes, at_risk: pd.DataFrame, last: float, y_min: float, endpoint: str, time_label: str) -> None:
     ticks = sorted({float(x) for x in at_risk["time"]}) or _ticks(last)
-    if len(ticks) > 1:  # the table may end before the curves do; the axis does not
-        step = ticks[-1] - ticks[-2]
-        ticks += [float(x) for x in np.arange(ticks[-1] + step, last * 1.02, step)]
     axes.set(xlim=(0, last * 1.02), ylim=(y_min, 1.015), xlabel=time_label, ylabel=endpoint)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.yaxis.grid(True)
@@ -132,13 +129,15 @@ def _test_lines(tests: pd.DataFrame | None) -> list[str]:
             text = f"{row.term}: HR not estimated"
         else:
             limits = ratio(row.value, row.lo, row.hi).replace("(", "(95 % CI ").replace("95 % CI no CI", "no CI")
-            text = f"{row.term}: HR {limits}, {p_equals(row.p, (test or 'Cox') + ' P')}"
+            model = "Cox (Firth)" if "Firth" in str(test) else "Cox"
+            text = f"{row.term}: HR {limits}, {p_equals(row.p, model + ' P')}"
         lines.append(f"{text}; {note}" if note else text)
     return lines
 
 
 def _key_text(row: object) -> str:
-    text = f"{getattr(row, 'label', '')}: {size(getattr(row, 'n', None), getattr(row, 'events', None), 'events')}"
+    n, events = optional(row, "n"), optional(row, "events")
+    text = f"{getattr(row, 'label', '')}: {size(n, events, 'event' if events == 1 else 'events')}"
     if hasattr(row, "median"):
         median, lo, hi = (optional(row, name) for name in ("median", "median_lo", "median_hi"))
         ends = "–".join("not reached" if end is None else short(end) for end in (lo, hi))

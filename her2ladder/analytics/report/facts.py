@@ -14,7 +14,7 @@ from her2ladder.schema.store import Store
 _COUNTS = """
 SELECT (SELECT count(*) FROM patient WHERE cohort IS NOT NULL) AS patients, (SELECT count(*) FROM cohort) AS cohorts,
   (SELECT count(*) FROM slide) AS slides, (SELECT coalesce(sum(n_cells), 0) FROM slide) AS cells,
-  (SELECT count(DISTINCT feature) FROM slide_feature WHERE rule IN ('first_mean_radius', 'ratio')) AS features,
+  (SELECT count(DISTINCT feature) FROM feature_value) AS features,
   (SELECT count(DISTINCT score_name) FROM score_current) AS scores
 """
 DEFINITIONS = (

@@ -126,8 +126,8 @@ def _table(table: Table) -> str:
     below += "".join(f'<p class="note">{escape(text)}</p>' for text in table.remarks)
     size = ' class="many"' if len(names) > MANY_COLUMNS else ""
     drawn = (
-        f'<div class="scroll" tabindex="0"><table{size}><caption>{escape(table.title)}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{below}"
+        f'<div{size}><div class="scroll" tabindex="0"><table><caption>{escape(table.title)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>{below}</div>"
     )
     return f"<details><summary>{escape(table.title)} ({len(table.rows)} rows)</summary>{drawn}</details>" if table.is_folded else drawn
 

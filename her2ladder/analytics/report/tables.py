@@ -66,7 +66,7 @@ def baseline(lines: Sequence[Mapping[str, str]]) -> Table:
         if line["Level"] == "Missing" and all(value.startswith("0 (") for value in groups):
             complete.append(line["Variable"])
             continue
-        shown = dict(line)
+        shown = {name: "0" if value.startswith("0 (") else value for name, value in line.items()}  # what is there stands out
         test = shown.pop("Test")
         shown["P"] += f" [{notes.setdefault(test, len(notes) + 1)}]" if test else ""
         shown["Variable"] = "" if line["Variable"] == last else line["Variable"]

@@ -8,6 +8,7 @@ import pytest
 
 from her2ladder.analytics.figures.boxes import boxes_figure
 from her2ladder.analytics.figures.comparison import comparison_figure
+from her2ladder.analytics.figures.forest import forest_figure
 from her2ladder.analytics.figures.kaplan_meier import kaplan_meier_figure
 from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
 
@@ -60,5 +61,25 @@ def test_a_median_has_the_limits_that_were_given_and_no_others(drawn):
     assert drawn(survival(median=50.0)).words.count("not reached") == 0
 
 
-def test_the_axis_of_time_has_ticks_as_far_as_the_curves_go():
-    assert [float(x) for x in survival(median=50.0).axes[0].get_xticks()] == [0, 12, 24, 36, 48]
+def test_the_axis_of_time_has_the_ticks_of_the_risk_table_and_holds_the_curves():
+    axes = survival(median=50.0).axes[0]
+    assert [float(x) for x in axes.get_xticks()] == [0, 12, 24]
+    assert axes.get_xlim()[1] > 50
+
+
+def test_one_event_is_one_event(drawn):
+    steps = pd.DataFrame({"label": "all", "time": [0.0, 20.0], "surv": [1.0, 0.8], "lo": [1.0, 0.6], "hi": [1.0, 0.9], "n_censor": 0})
+    at_risk = pd.DataFrame({"label": "all", "time": [0.0], "n_risk": [5]})
+    assert "n = 5, 1 event;" in drawn(kaplan_meier_figure(steps, at_risk, pd.DataFrame([{"label": "all", "n": 5, "events": 1, "median": None}]))).words
+
+
+def test_a_model_that_was_not_fitted_is_one_row_with_its_reason(drawn):
+    reason = "1.2 events per parameter (5 over 4): below 5, not fitted"
+    rows = [("THP", name, 2.0, 1.0, 4.0, 0.04, 46, 27, "") for name in ("score", "age")]
+    rows += [("ddAC-THP", name, None, None, None, None, 18, 5, reason) for name in ("score", "age", "stage II", "stage III")]
+    rows += [("SHR", "score", None, None, None, None, 9, 0, "no events")]
+    seen = drawn(forest_figure(pd.DataFrame(rows, columns=["group", "label", "value", "lo", "hi", "p", "n", "events", "note"])))
+    assert seen.words.count("not fitted") == 1
+    assert "score and 3 more" in seen.words
+    assert "stage II" not in seen.words
+    assert "no events" in seen.words
