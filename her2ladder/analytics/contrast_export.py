@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from her2ladder.analytics.cohorts import is_synthetic
+from her2ladder.analytics.cohorts import is_synthetic, score_notes
 from her2ladder.analytics.contrast import Between, Contrasted
 from her2ladder.analytics.figures.boxes import boxes_figure
 from her2ladder.analytics.figures.save import save_figure
@@ -32,14 +32,15 @@ def _shown(one: Between) -> tuple[str, ...]:
 
 def _sheet(done: Contrasted, one: Between) -> Sheet:
     what = "response" if one.column == "is_pcr" else one.column
-    score = f", bands of {done.score_name}" if one.column == "band" else ""
+    score = f"; bands of {done.score_name}" if one.column == "band" else ""
+    kinds = score_notes(done.patients, done.score_name) if one.column == "band" else ()
     sheet = Sheet(
         PAGE_MM,
         title=f"Features by {what} ({', '.join(done.cohort.split(','))}{score})",
         run_ids=(done.run,),
         synthetic=is_synthetic(done.patients),
     )
-    return sheet.noting(one.note, "P adjusted by Benjamini-Hochberg over the features")
+    return sheet.noting(*kinds, one.note, "P adjusted by Benjamini-Hochberg over the features")
 
 
 def _plain(name: str) -> str:

@@ -74,5 +74,5 @@ def regimen_colours(names: Iterable[str]) -> dict[str, str]:
 
 
 def cohort_colours(names: Iterable[str]) -> dict[str, str]:
-    """Return `#RRGGBB` for each cohort name or role; the roles of the vocabulary are fixed."""
-    return _assign(names, ROLE_COLOURS, OKABE_ITO)
+    """Return `#RRGGBB` for each cohort name or role; the roles of the vocabulary are fixed, also written as words."""
+    return _assign(names, ROLE_COLOURS | {role.replace("_", " "): colour for role, colour in ROLE_COLOURS.items()}, OKABE_ITO)

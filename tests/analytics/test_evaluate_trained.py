@@ -162,7 +162,7 @@ def test_the_figures_show_the_logit_interval_in_small_cohorts(drawn: tuple[Rows,
     shown = pd.read_csv(folder / "roc_summary.csv").set_index("label")
     for cohort in ("construction", "temporal_validation"):
         row = one(rows, "auc_logit", "m", cohort)
-        assert [shown.loc[cohort, name] for name in ("value", "lo", "hi", "n")] == pytest.approx(
+        assert [shown.loc[cohort.replace("_", " "), name] for name in ("value", "lo", "hi", "n")] == pytest.approx(
             [row[n] for n in ("value", "lo", "hi", "n")]
         )
 

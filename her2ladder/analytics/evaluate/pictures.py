@@ -28,6 +28,7 @@ from her2ladder.analytics.figures.roc import roc_figure
 from her2ladder.analytics.figures.save import save_figure
 from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
 from her2ladder.analytics.result_files import write_rows
+from her2ladder.schema.vocabulary import ROLES
 
 MOST_BANDS = 3
 """Curves in one figure beyond which their bands would cover each other: then each cohort's own figure has its band."""
@@ -107,7 +108,7 @@ class _Pictures:
     def distribution(self, groups: Sequence[Group]) -> None:
         """Scores by response with the tertile cuts, everyone with a score, whether the outcome is known or not."""
         bands, people = self._done.bands, self._done.people
-        role = people["cohort_role"].where(people["cohort_role"].notna(), people["cohort"])
+        role = people["cohort_role"].where(people["cohort_role"].notna(), people["cohort"]).astype(str).map(_said)
         named = pd.Series(_label(groups[0]), index=people.index) if self._done.groups[0].chosen.cohorts else role
         scores = pd.DataFrame({"label": named, "score": people["score"], "is_residual": people["residual"], "band": people["band"]})
         scores = scores[scores["score"].notna()]
@@ -170,7 +171,12 @@ class _Pictures:
 
 
 def _label(group: Group) -> str:
-    return group.chosen.label if group.subgroup == "all" else group.subgroup
+    return _said(group.chosen.label if group.subgroup == "all" else group.subgroup)
+
+
+def _said(name: str) -> str:
+    """Return a role as words; a cohort's name is the user's own and stays."""
+    return name.replace("_", " ") if name in ROLES else name
 
 
 def _file_word(label: str) -> str:
