@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
 
 from her2ladder.cli.main import app
 from her2ladder.queries.catalog import catalogue
+from her2ladder.queries.init import init
 from her2ladder.schema.dictionary import features
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CATALOG, LAKE
+from her2ladder.schema.views import meaning
 from her2ladder.schema.vocabulary import CLASSES
 
 
@@ -41,6 +44,7 @@ def data_dictionary() -> str:
         lines += ["", f"### {table.name}", f"A row is {table.row}." + (f" Key: {', '.join(table.key)}." if table.key else ""), ""]
         lines += ["| column | type | meaning |", "|---|---|---|"]
         lines += [f"| {c.name} | {c.sql_type}{'' if c.required else ', may be NULL'} | {_cell(c.meaning)} |" for c in table.columns]
+    lines += _views()
     lines += ["", "## Features of a slide", "", "| stain | feature | unit | source | definition |", "|---|---|---|---|---|"]
     for stain, classes in CLASSES.items():
         lines += [f"| {f.stain} | {f.feature} | {f.unit} | {f.source} | {_cell(f.definition)} |" for f in features(stain, classes)]
@@ -49,11 +53,24 @@ def data_dictionary() -> str:
     return "\n".join(lines) + "\n"
 
 
-def view_columns(store: Store) -> dict[str, list[str]]:
-    """Return the columns of every public view of a store."""
+def view_columns(store: Store) -> dict[str, dict[str, str]]:
+    """Return the columns of every public view of a store, and their types."""
     with store.reading() as con:
         names = [name for (name,) in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall()]
-        return {name: list(con.sql(f"SELECT * FROM {name}").columns) for name in names}
+        found = {name: con.sql(f"SELECT * FROM {name}") for name in names}
+        return {name: dict(zip(view.columns, map(str, view.types), strict=True)) for name, view in found.items()}
+
+
+def _views() -> list[str]:
+    """What `ladder sql` and open.sql read, from the views of an empty store."""
+    with TemporaryDirectory() as folder:
+        found = view_columns(init(Path(folder) / "store"))
+    found["patient_feature"] = {"patient_id": "VARCHAR", "…": "DOUBLE, a column for each feature below"}
+    lines = ["", "## Views: what `ladder sql`, named queries and open.sql read", "", "| view | what it holds | columns |", "|---|---|---|"]
+    for name, columns in found.items():
+        listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+        lines.append(f"| {name} | {_cell(meaning(name))} | {_cell(listed)} |")
+    return lines
 
 
 def _commands(command: Any, prefix: str) -> list[tuple[str, Any]]:

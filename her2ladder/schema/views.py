@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import takewhile
 
 from her2ladder.schema.contract import Table, literal, quoted
-from her2ladder.schema.tables import LAKE
+from her2ladder.schema.tables import CATALOG, LAKE
 from her2ladder.schema.vocabulary import CLASSES
 
 VIEW_FILES = (
@@ -31,6 +32,11 @@ VIEW_FILES = (
     "v_km",
 )
 PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "model", "fold_prediction", "store_info")
+
+_BUILT = {
+    "patient": "Patients as in patient_base, the covariates that a column map named `extra` as columns of their own.",
+    "patient_feature": "sc-MTOP features under the default rule: one row a patient with slides, one column a feature.",
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,17 @@ def statements(state: State, *, as_of: str | None, lake: Mapping[str, str]) -> l
         built.append(f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}")
     built += [_patient(state.extras), _patient_feature(state.features)]
     return built + [_lake_view(table, lake.get(kind)) for kind, table in LAKE.items()]
+
+
+def meaning(view: str) -> str:
+    """Return what a public view holds, from the head of its SQL file or the table that it shows."""
+    if view in VIEW_FILES:
+        lines = files("her2ladder.schema").joinpath("views", f"{view}.sql").read_text().splitlines()
+        return " ".join(line.removeprefix("--").strip() for line in takewhile(lambda line: line.startswith("--"), lines))
+    if view in _BUILT:
+        return _BUILT[view]
+    row = next(table.row for table in (*LAKE.values(), *CATALOG) if table.name == view)
+    return f"The table of this name, as it holds now; a row is {row}."
 
 
 def parquet_relation(paths: Sequence[str]) -> str:

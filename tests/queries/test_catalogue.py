@@ -204,6 +204,15 @@ def test_the_reference_names_every_command_option_table_column_and_query() -> No
     assert all(f"| {name} |" in words for name in catalogue())
 
 
+def test_the_dictionary_tells_of_every_view_what_it_holds_and_its_columns(empty: Store) -> None:
+    words = (DOCS / "data_dictionary.md").read_text().split("## Views")[1].split("##")[0]
+    told = {line.split(" | ")[0].removeprefix("| "): line for line in words.splitlines() if line.startswith("| ")}
+    for name, columns in view_columns(empty).items():
+        if name != "patient_feature":
+            assert all(f"{column} {kind}" in told[name] for column, kind in columns.items()), name
+    assert "out-of-fold for those the model was trained on" in told["score_current"]
+
+
 def test_every_table_and_column_of_the_catalog_has_its_comment_and_its_keys(empty: Store) -> None:
     con = duckdb.connect()
     con.execute(f"ATTACH '{empty.root}/catalog.duckdb' AS ladder (READ_ONLY)")
