@@ -24,7 +24,7 @@ from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of, sync
-from her2ladder.schema.store import Store
+from her2ladder.schema.store import MODELS, Store
 from her2ladder.schema.tables import FOLD_PREDICTION, MODEL, MODEL_BAND, SCORE
 
 RIVAL = "-clinical"  # the fair rival of a model is stored as a score of its own under this ending
@@ -85,7 +85,7 @@ def train_model(
         "folds": settings.outer_folds,
         "repeats": settings.repeats,
     }
-    with run(store, "train", arguments, seed=settings.seed) as this:
+    with store.working(), run(store, "train", arguments, seed=settings.seed) as this:
         _check_name(this, name)
         table = design_table(this, feature_set, clinical)
         people = patients(this, chosen).set_index("patient_id")
@@ -148,7 +148,7 @@ def newest_model(this: Run, name: str) -> dict[str, Any]:
 
 def load_model(root: Path, row: dict[str, Any]) -> persist.Model:
     """Return a stored model after its files' hash has been compared with the catalog's."""
-    folder = root / "models" / str(row["model_id"])
+    folder = root / MODELS / str(row["model_id"])
     if not (folder / "model.json").is_file() or _folder_hash(folder) != row["sha256"]:
         raise InputError(f"model {row['model_id']}: its files are missing or not those that were trained; train it again")
     return persist.load(folder)
@@ -262,13 +262,13 @@ def _save(root: Path, fitted: Fitted, name: str) -> tuple[str, str]:
 
     Files of a training that never published its run are swept by `ladder check --mend`.
     """
-    draft = root / "models" / f".{name}-{os.getpid()}.draft"
+    draft = root / MODELS / f".{name}-{os.getpid()}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     try:
         persist.save(fitted, draft, name)
         sha256 = _folder_hash(draft)
         model_id = f"{name}-{sha256[:12]}"
-        target = root / "models" / model_id
+        target = root / MODELS / model_id
         if not target.is_dir():
             for file in draft.iterdir():
                 sync(file)

@@ -5,6 +5,8 @@ A check is a query that selects the rows that break a rule: it holds where it re
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.run import run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of
-from her2ladder.schema.store import OPEN_FILE, Store, no_lake
+from her2ladder.schema.store import MODELS, OPEN_FILE, Store, no_lake
 from her2ladder.schema.tables import LAKE, MANIFEST
 
 
@@ -52,7 +54,7 @@ def check(store: Store, *, mend: bool = False, fast: bool = False) -> list[Probl
         for _, problem in damaged:
             problem.is_mended = True
     problems = [problem for _, problem in damaged]
-    problems += _orphans(store, mend) + _open_sql(store, mend)
+    problems += _models(store) + _orphans(store, mend) + _open_sql(store, mend)
     if not damaged or mend:  # rules are read through the files: damaged ones would stop them
         problems += _rules(store)
     return problems
@@ -79,27 +81,52 @@ def _withdraw(store: Store, rows: list[dict[str, Any]]) -> None:
         this.append(MANIFEST, [{**row, "state": "withdrawn", "run": ""} for row in rows])
 
 
+def _models(store: Store) -> list[Problem]:
+    """Models whose files are not those that were trained: they score nobody until they are trained again."""
+    with store.reading(no_lake) as con:
+        rows = con.sql("SELECT DISTINCT model_id, sha256 FROM model ORDER BY ALL").fetchall()
+    found = [(f"{MODELS}/{model_id}", _model_fault(store.root / MODELS / model_id, sha256)) for model_id, sha256 in rows]
+    return [Problem("model", place, f"{fault}; train it again") for place, fault in found if fault]
+
+
+def _model_fault(folder: Path, sha256: str) -> str:
+    """Return what is wrong with one model, or nothing: the catalog has the hash of model.json, which has that of model.skops."""
+    card, packed = folder / "model.json", folder / "model.skops"
+    absent = [path.name for path in (card, packed) if not path.is_file()]
+    if absent:
+        return f"{absent[0]} is missing"
+    if sha256_of(card) != sha256:
+        return f"the bytes of {card.name} are not those that were written (sha256 differs)"
+    is_same = json.loads(card.read_bytes())["model_skops_sha256"] == sha256_of(packed)
+    return "" if is_same else f"the bytes of {packed.name} are not those that were written (sha256 differs)"
+
+
 def _orphans(store: Store, mend: bool) -> list[Problem]:
-    """Files that no manifest row names: what a killed process left. Swept only while no command is writing."""
+    """Files and models that no row names: what a killed process left. Swept only while no command is writing."""
     found = []
     with store.sweeping() if mend else store.looking() as is_quiet, store.reading(no_lake) as con:
         named = {path for (path,) in con.sql("SELECT path FROM ladder.base.manifest").fetchall()}
-        for path in _lake_files(store.root) if is_quiet else ():
+        named |= {f"{MODELS}/{model_id}" for (model_id,) in con.sql("SELECT model_id FROM ladder.base.model").fetchall()}
+        for path in _written(store.root) if is_quiet else ():
             place = path.relative_to(store.root).as_posix()
             if place in named:
                 continue
-            problem = Problem("orphan", place, f"{path.stat().st_size:,} bytes that no manifest row names", can_mend=True)
+            is_folder = path.is_dir() and not path.is_symlink()
+            n_bytes = sum(file.lstat().st_size for file in (path.rglob("*") if is_folder else [path]))
+            problem = Problem("orphan", place, f"{n_bytes:,} bytes that no row of the catalog names", can_mend=True)
             if mend:
-                path.unlink()
+                shutil.rmtree(path) if is_folder else path.unlink()
                 problem.is_mended = True
             found.append(problem)
     return found
 
 
-def _lake_files(root: Path) -> Iterator[Path]:
+def _written(root: Path) -> Iterator[Path]:
+    """What commands write: drafts of the catalog, files of the lake, folders of models."""
     yield from sorted(root.glob(".*.draft*"))
     for kind in LAKE:
         yield from sorted(path for path in (root / kind).rglob("*") if path.is_file())
+    yield from sorted((root / MODELS).glob("*"))
 
 
 def _open_sql(store: Store, mend: bool) -> list[Problem]:

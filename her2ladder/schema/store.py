@@ -27,6 +27,7 @@ from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
 
 CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
+MODELS = "models"
 LOCK_WAIT_SECONDS = 120.0
 FIRST_RUN = "r000000"
 _PARQUET = re.compile(r"parquet|magic bytes|zstd", re.IGNORECASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
+from her2ladder.schema.tables import MODEL
 
 SOME = [("Tumor" if i % 3 else "Lymph", 7.0 * (i % 6), 5.0 * (i // 6)) for i in range(30)]
 
@@ -167,6 +170,48 @@ def test_what_a_kill_left_behind_is_swept_and_nothing_else(whole: Path, run_ladd
     assert run_ladder("check", "--mend").code == 0
     assert bytes_of(whole) == before
     assert run_ladder("check").code == 0
+
+
+def test_a_model_that_was_never_published_is_swept_and_one_that_was_stays(whole: Path, run_ladder: Any) -> None:
+    with_model(whole)
+    before = bytes_of(whole)
+    for name in ("m-0123456789ab", ".m-17.draft"):
+        (whole / "models" / name).mkdir()
+        (whole / "models" / name / "model.skops").write_bytes(b"left")
+    answer = run_ladder("--json", "check")
+    assert [(row["rule"], row["where"]) for row in answer.rows] == [("orphan", "models/.m-17.draft"), ("orphan", "models/m-0123456789ab")]
+    with Store(whole).working():  # a training that is about to publish
+        assert run_ladder("check", "--mend").code == 0
+        assert (whole / "models" / "m-0123456789ab").is_dir()
+    assert run_ladder("check", "--mend").code == 0
+    assert bytes_of(whole) == before
+    assert not (whole / "models" / ".m-17.draft").exists()
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.skops"])
+@pytest.mark.parametrize("spoil", ["flip", "remove"])
+def test_a_damaged_model_is_found_and_says_to_train_again(whole: Path, run_ladder: Any, file: str, spoil: str) -> None:
+    path = with_model(whole) / file
+    assert run_ladder("check").code == 0
+    flip(path) if spoil == "flip" else remove(path)
+    answer = run_ladder("--json", "check")
+    assert answer.code == 1
+    assert [(row["rule"], row["where"], row["state"]) for row in answer.rows] == [("model", "models/m-1", "open")]
+    assert file in answer.rows[0]["found"]
+    assert "train it again" in answer.rows[0]["found"]
+
+
+def with_model(root: Path) -> Path:
+    """Put a model into a store as training does: files, then a row with the hash of model.json, which has that of model.skops."""
+    folder = root / "models" / "m-1"
+    folder.mkdir(parents=True)
+    (folder / "model.skops").write_bytes(b"packed " * 20)
+    card = json.dumps({"model_skops_sha256": hashlib.sha256(b"packed " * 20).hexdigest()})
+    (folder / "model.json").write_text(card)
+    told = {"model_id": "m-1", "name": "m", "kind": "ensemble", "feature_set": "sc-mtop", "cohort": "construction", "summary": "{}"}
+    with run(Store(root), "train", {}) as this:
+        this.insert_new(MODEL, [{**told, "sha256": hashlib.sha256(card.encode()).hexdigest()}])
+    return folder
 
 
 def test_an_open_sql_that_says_something_else_is_written_again(whole: Path, run_ladder: Any) -> None:
