@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from her2ladder.errors import InputError
+from her2ladder.ingest.plan import parse_columns
 from her2ladder.ingest.readers.base import ReadOptions
-from her2ladder.ingest.readers.points import detect
+from her2ladder.ingest.readers.points import detect, unit_said
 
 TABLE = "cell_id,cell_class,x_px,y_px\na,Tumor,10,20\nb,Lymph,30.5,40\nc,Other,5000,3\n"
 
@@ -90,6 +91,59 @@ def test_where_both_units_are_there_the_mapping_says_which(table: Any, read: Any
     path = table("cell_class,x_px,y_px,x_um,y_um\nTumor,8,8,3,4\n")
     assert read(path, label_map="store", columns={"x_um": "x_um", "y_um": "y_um"})[1]["x_um"][0].as_py() == 3
     assert read(path, label_map="store", columns={"x_px": "x_px", "y_px": "y_px"})[1]["x_um"][0].as_py() == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "unit"),
+    [
+        ("Centroid X \u00b5m", "um"),
+        ("Centroid X \u03bcm", "um"),
+        ("X(\u00b5m)", "um"),
+        ("x_um", "um"),
+        ("X [um]", "um"),
+        ("Position X microns", "um"),
+        ("Centroid X px", "px"),
+        ("X(px)", "px"),
+        ("x_pixels", "px"),
+        ("X", None),
+        ("Location_Center_X", None),
+        ("x_num", None),
+        ("Column X", None),
+        ("x_px_per_um", None),
+    ],
+)
+def test_a_header_says_its_unit_only_as_a_word_of_its_own(header: str, unit: str | None) -> None:
+    assert unit_said(header) == unit
+
+
+@pytest.mark.parametrize(
+    ("unit", "theirs", "says"),
+    [
+        (
+            "px",
+            "Centroid {} \u00b5m",
+            "column 'Centroid X \u00b5m' says micrometres, mapped to x_px: distances would be wrong by the mpp; map it to x_um",
+        ),
+        ("um", "Centroid {} px", "column 'Centroid X px' says pixels, mapped to x_um: distances would be wrong by the mpp; map it to x_px"),
+    ],
+)
+def test_a_column_of_one_unit_is_not_read_as_the_other(table: Any, read: Any, unit: str, theirs: str, says: str) -> None:
+    path = table(f"cell_class,{theirs.format('X')},{theirs.format('Y')}\nTumor,8,4\n")
+    with pytest.raises(InputError) as error:
+        read(path, label_map="store", columns={f"x_{unit}": theirs.format("X"), f"y_{unit}": theirs.format("Y")})
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("unit", "label", "theirs"), [("um", "Classification", "\u00b5m"), ("um", "Class", "\u00b5m"), ("px", "Classification", "px")]
+)
+def test_a_qupath_export_is_told_the_columns_that_read_it(table: Any, read: Any, unit: str, label: str, theirs: str) -> None:
+    path = table(f"Object ID\t{label}\tCentroid X {theirs}\tCentroid Y {theirs}\nc1\tTumor\t8\t4\n", "export.tsv")
+    with pytest.raises(InputError) as error:
+        read(path, label_map="store")
+    columns = str(error.value).rpartition('--columns "')[2].rstrip('"')
+    assert columns == f"cell_class={label},x_{unit}=Centroid X {theirs},y_{unit}=Centroid Y {theirs}"
+    assert read(path, label_map="store", columns=parse_columns(columns))[0].n_rows == 1
 
 
 @pytest.mark.parametrize(

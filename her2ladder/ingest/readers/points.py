@@ -5,6 +5,7 @@ Optional columns: class_prob, area_um2, membrane_completeness, membrane_od, cyto
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +28,8 @@ PLACES: dict[Literal["px", "um"], tuple[str, str]] = {"px": ("x_px", "y_px"), "u
 MEASURES = ("area_um2", "membrane_completeness", "membrane_od", "cytoplasm_od")
 SHARES = (PROB, "membrane_completeness")  # 0..1
 KNOWN = (ID, LABEL, PROB, *PLACES["px"], *PLACES["um"], *MEASURES)
+UNIT_WORDS = {"px": {"px", "pixel", "pixels"}, "um": {"um", "micron", "microns", "micrometre", "micrometres", "micrometer", "micrometers"}}
+UNIT_NAMES = {"px": "pixels", "um": "micrometres"}
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
 _PARQUET_MAGIC = b"PAR1"
 _BATCH_ROWS = 65_536
@@ -121,6 +124,7 @@ class _Columns:
         if absent:
             raise InputError(f"{path}: no column {absent[0]!r} as the mapping says; found {', '.join(names[:40])}")
         self.named = {ours: mapping.get(ours, ours) for ours in KNOWN if mapping.get(ours, ours) in names}
+        _check_units(path, mapping)
         told = [unit for unit, pair in PLACES.items() if any(name in mapping for name in pair)]
         whole = [unit for unit, pair in PLACES.items() if all(name in self.named for name in pair)]
         units = [unit for unit in whole if unit in told] or whole
@@ -128,7 +132,7 @@ class _Columns:
             missing = [LABEL] if LABEL not in self.named else []
             missing += [] if units else ["x_px, y_px (or x_um, y_um)"]
             raise InputError(
-                f"{path}: wanted the column {' and '.join(missing)}, found {', '.join(names[:40])}; other names by --columns x_px=X,y_px=Y"
+                f"{path}: wanted the column {' and '.join(missing)}, found {', '.join(names[:40])}; other names by {_example(names)}"
             )
         if len(units) > 1:
             raise InputError(f"{path}: found both x_px, y_px and x_um, y_um: say which by --columns x_px=x_px,y_px=y_px")
@@ -186,6 +190,39 @@ class _Columns:
         for i in bad.arg_true().to_list():
             reasons.setdefault(i, f"{self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
         return np.array(value.fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def unit_said(header: str) -> Literal["px", "um"] | None:
+    """Return the unit that a header names as a word of its own (`Centroid X µm`, `x_um`, `X [px]`); None = it names none, or both."""
+    words = set(re.findall("[a-z]+", re.sub("[\u00b5\u03bc]m", " um ", header.lower())))
+    said = [unit for unit in PLACES if words & UNIT_WORDS[unit]]
+    return said[0] if len(said) == 1 else None
+
+
+def _check_units(path: Path, mapping: Mapping[str, str]) -> None:
+    """A column that says one unit is not read as the other: every distance would be wrong by the mpp.
+
+    raises   InputError
+    """
+    for unit, pair in PLACES.items():
+        for ours, theirs in mapping.items():
+            said = unit_said(theirs)
+            if ours in pair and said not in (None, unit):
+                right = ours.replace(unit, str(said))
+                raise InputError(
+                    f"{path}: column {theirs!r} says {UNIT_NAMES[str(said)]}, mapped to {ours}: distances would be wrong by the mpp; "
+                    f'map it to {right}: --columns "{right}={theirs},…"'
+                )
+
+
+def _example(names: list[str]) -> str:
+    """How to name other columns: QuPath's own where the table is an export of its measurements."""
+    for unit, pair in PLACES.items():
+        theirs = [[name for name in names if name.startswith(f"Centroid {axis} ") and unit_said(name) == unit] for axis in "XY"]
+        if all(theirs):
+            label = "Class" if "Class" in names else "Classification"  # `Class` before QuPath 0.4
+            return f'--columns "cell_class={label},{pair[0]}={theirs[0][0]},{pair[1]}={theirs[1][0]}"'
+    return "--columns x_px=X,y_px=Y,cell_class=type"
 
 
 def _other(unit: str) -> tuple[str, str]:
