@@ -13,7 +13,7 @@ import pytest
 from her2ladder.errors import InputError
 from her2ladder.ingest.plan import parse_columns
 from her2ladder.ingest.readers.base import ReadOptions
-from her2ladder.ingest.readers.points import detect, unit_said
+from her2ladder.ingest.readers.points import detect, names_image, unit_said
 
 TABLE = "cell_id,cell_class,x_px,y_px\na,Tumor,10,20\nb,Lymph,30.5,40\nc,Other,5000,3\n"
 
@@ -91,6 +91,35 @@ def test_where_both_units_are_there_the_mapping_says_which(table: Any, read: Any
     path = table("cell_class,x_px,y_px,x_um,y_um\nTumor,8,8,3,4\n")
     assert read(path, label_map="store", columns={"x_um": "x_um", "y_um": "y_um"})[1]["x_um"][0].as_py() == 3
     assert read(path, label_map="store", columns={"x_px": "x_px", "y_px": "y_px"})[1]["x_um"][0].as_py() == 2
+
+
+@pytest.mark.parametrize(
+    "header", ["Image", "Image Name", "ImageNumber", "FileName_DNA", "slide_id", "SLIDE", "Sample Name", "Metadata_Slide"]
+)
+def test_a_column_that_names_the_image_is_known_in_any_case(header: str) -> None:
+    assert names_image(header)
+    assert not any(names_image(name) for name in ("Metadata_Site", "ImageQuality", "slide_x", "Object ID", "filenames", "Parent"))
+
+
+@pytest.mark.parametrize("n_before", [1, 400])
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet"])
+def test_cells_of_two_images_are_not_one_slide(tmp_path: Path, read: Any, kind: str, n_before: int) -> None:
+    rows = {"Image": ["A.svs"] * n_before + ["B.svs", "A.svs"], "cell_class": "Tumor", "x_um": 8.0, "y_um": 4.0}
+    frame, path = pl.DataFrame(rows), tmp_path / f"cells.{kind}"
+    frame.write_parquet(path) if kind == "parquet" else frame.write_csv(path, separator="\t" if kind == "tsv" else ",")
+    says = "cells: wanted the cells of one slide, found two in column 'Image', 'A.svs' and 'B.svs': write one file a slide (or"
+    with pytest.raises(InputError) as error:
+        read(path, label_map="store", options=ReadOptions(chunk_bytes=1000))
+    assert says in str(error.value).replace(f".{kind}", "", 1)
+
+
+def test_one_image_or_a_column_that_is_mapped_names_no_second_slide(table: Any, read: Any) -> None:
+    one = "Image,ImageNumber,cell_class,x_um,y_um\nA,1,Tumor,1,1\n,1,Tumor,2,2\nA,1,Tumor,3,3\n"
+    assert read(table(one), label_map="store")[0].n_rows == 3
+    mapped = "sample,cell_class,x_um,y_um\na,Tumor,1,1\nb,Tumor,2,2\n"
+    assert read(table(mapped), label_map="store", columns={"cell_id": "sample"})[0].n_rows == 2
+    with pytest.raises(InputError, match="found two in column 'ImageNumber', '1' and '2'"):
+        read(table(one.replace("A,1,Tumor,3", "A,2,Tumor,3")), label_map="store")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Point tables, CSV (also .gz) or Parquet: cell_id, cell_class, and x_px, y_px or x_um, y_um; other names through a mapping.
 
 Optional columns: class_prob, area_um2, membrane_completeness, membrane_od, cytoplasm_od. Streamed, a block at a time.
+A table is one slide: one with a column that names the image (IMAGE_COLUMNS) and more than one name in it is refused.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ SHARES = (PROB, "membrane_completeness")  # 0..1
 KNOWN = (ID, LABEL, PROB, *PLACES["px"], *PLACES["um"], *MEASURES)
 UNIT_WORDS = {"px": {"px", "pixel", "pixels"}, "um": {"um", "micron", "microns", "micrometre", "micrometres", "micrometer", "micrometers"}}
 UNIT_NAMES = {"px": "pixels", "um": "micrometres"}
+# Columns that name the image a cell was found in, as QuPath, CellProfiler, inForm, HALO and people call them; case, spaces, `_`, `-`
+# and `.` do not count, nor does CellProfiler's `Metadata_` before it, and `FileName_DNA` counts as `FileName`.
+IMAGE_COLUMNS = (
+    *("image", "imagename", "imagenumber", "imageid", "imagelocation", "filename"),
+    *("slide", "slideid", "slidename", "sample", "sampleid", "samplename"),
+)
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
 _PARQUET_MAGIC = b"PAR1"
 _BATCH_ROWS = 65_536
@@ -138,16 +145,21 @@ class _Columns:
             raise InputError(f"{path}: found both x_px, y_px and x_um, y_um: say which by --columns x_px=x_px,y_px=y_px")
         self.unit = units[0]
         self.named = {ours: theirs for ours, theirs in self.named.items() if ours not in _other(self.unit)}
-        doubled = [theirs for theirs in self.named.values() if names.count(theirs) > 1]
+        self._images: dict[str, str | None] = {name: None for name in names if names_image(name) and name not in mapping.values()}
+        doubled = [theirs for theirs in self.theirs if names.count(theirs) > 1]
         if doubled:
             raise InputError(f"{path}: column {doubled[0]!r} stands twice in the header")
 
     @property
     def theirs(self) -> list[str]:
-        return list(dict.fromkeys(self.named.values()))
+        return list(dict.fromkeys([*self.named.values(), *self._images]))
 
     def batch(self, block: pa.RecordBatch, first: int) -> CellBatch:
-        """Return a block's rows; those with something that is no number are bad."""
+        """Return a block's rows; those with something that is no number are bad.
+
+        raises   InputError where a second image is named
+        """
+        self._check_one_image(block)
         n = block.num_rows
         frame = {ours: pl.Series(pl.from_arrow(block.column(theirs))) for ours, theirs in self.named.items()}
         ids = _text(frame[ID]) if ID in frame else pl.Series(ID, [None] * n, dtype=pl.String)
@@ -174,6 +186,18 @@ class _Columns:
             bad=tuple(BadRecord(first + i, ids[i] or f"row {first + i + 1}", why) for i, why in sorted(reasons.items())),
         )
 
+    def _check_one_image(self, block: pa.RecordBatch) -> None:
+        for column, first in self._images.items():
+            found = _text(pl.Series(pl.from_arrow(block.column(column))).unique(maintain_order=True)).drop_nulls()
+            others = found if first is None else [name for name in found if name != first]
+            pair = [name for name in (first, *others) if name is not None][:2]
+            if len(pair) == 2:
+                raise InputError(
+                    f"{self.path}: wanted the cells of one slide, found two in column {column!r}, {pair[0][:60]!r} and {pair[1][:60]!r}: "
+                    "write one file a slide (or leave the column out, if it means something else)"
+                )
+            self._images[column] = pair[0] if pair else None
+
     def _numbers(self, ours: str, series: pl.Series, reasons: dict[int, str]) -> Floats:
         """Return a column as numbers, NaN where there is none; a value that does not fit is put down as its row's reason."""
         if series.dtype == pl.String:
@@ -190,6 +214,12 @@ class _Columns:
         for i in bad.arg_true().to_list():
             reasons.setdefault(i, f"{self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
         return np.array(value.fill_null(float("nan")).to_numpy(), dtype=np.float64)
+
+
+def names_image(header: str) -> bool:
+    """Tell whether a column of this name says which image a cell was found in: see IMAGE_COLUMNS."""
+    plain = re.sub(r"[\s_.-]", "", header.lower()).removeprefix("metadata")
+    return plain in IMAGE_COLUMNS or header.lower().startswith("filename_")
 
 
 def unit_said(header: str) -> Literal["px", "um"] | None:
