@@ -134,10 +134,12 @@ def _imported(context: typer.Context, done: object) -> None:
     from her2ladder.ingest.made_elsewhere import ImportSummary
 
     assert isinstance(done, ImportSummary)
-    row = {key: value for key, value in done.__dict__.items() if key != "unknown"}
-    show([{**row, "unknown": done.unknown}] if globals_of(context).as_json else [row], as_json=globals_of(context).as_json)
+    row = {key: value for key, value in done.__dict__.items() if key not in ("unknown", "note")}
+    show([{**row, "unknown": done.unknown, "note": done.note}] if globals_of(context).as_json else [row], as_json=globals_of(context).as_json)
     say(f"{done.n_patients} patients; {done.n_known} of them are in a clinical table")
     _list("patients that no clinical table names", done.unknown)
+    if done.note:
+        say(done.note)
 
 
 def _list(what: str, ids: list[str]) -> None:

@@ -15,7 +15,8 @@ import polars as pl
 from her2ladder.errors import InputError
 from her2ladder.ingest.column_map import ColumnMap, apply_map, load_map
 from her2ladder.ingest.tables import patient_ids, read_table, source_hash
-from her2ladder.queries.run import run
+from her2ladder.queries.run import Run, run
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_CLINICAL
 from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
@@ -32,6 +33,8 @@ _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$")
 _RANGES = {"age_years": (0.0, 120.0), "tils_percent": (0.0, 100.0), "os_months": (0.0, math.inf), "dfs_months": (0.0, math.inf)}
 _BOOLEANS = ("is_pcr", "os_event", "dfs_event")
 _WORDS = {"cohort_role": ROLES, "setting": SETTINGS, "hr_status": HR_STATUS}
+_SAME = {"hr_status": {"pos": "positive", "+": "positive", "hr+": "positive", "neg": "negative", "-": "negative", "hr-": "negative"}}
+_IHC = re.compile(r"^(?:IHC)?\s*(?:([0-3])\+?|(\+{1,3}))$", re.IGNORECASE)
 _TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
 
 
@@ -66,6 +69,7 @@ def ingest_clinical(store: Store, path: Path, map_path: Path | None = None, *, s
         this.inputs = source_hash(path) | (source_hash(map_path) if map_path else {})
         _check_cohorts(this.con.sql("SELECT patient_id, cohort FROM patient WHERE cohort IS NOT NULL").fetchall(), rows, path, supersede)
         with_slides = {one for (one,) in this.con.sql("SELECT DISTINCT patient_id FROM slide").fetchall()}
+        notes += _keep_earlier(this, rows, given=set(frame.columns))
         this.insert_new(COHORT, [{"cohort": cohort} for cohort in sorted({row["cohort"] for row in rows})])
         this.insert_new(PATIENT, [{"patient_id": one} for one in ids])
         this.append(PATIENT_CLINICAL, rows)
@@ -102,31 +106,44 @@ def _rows(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where: Path) -> 
 
     raises   InputError with every fault found, at most twenty of them spelled out
     """
-    faults: list[str] = []
-    rows = []
     if "cohort" not in frame.columns:
         raise InputError(
             f"{where}: wanted a column cohort, found {', '.join(frame.columns[:20])}; name it in a map, or set it under [constants]"
         )
+    faults: dict[str, list[str]] = {}  # what is wrong -> the rows where it is
+    rows = []
     for index, values in enumerate(frame.iter_rows(named=True)):
-        row: dict[str, Any] = {"patient_id": ids[index], "extra": None}
-        for column in CLINICAL_COLUMNS:
-            try:
-                row[column.name] = _value(column.name, values.get(column.name), told)
-            except ValueError as error:
-                faults.append(f"row {index + 2} (patient {ids[index]}): {column.name}: {error}")
-                row[column.name] = None
-        if values.get("cohort") is None:
-            faults.append(f"row {index + 2} (patient {ids[index]}): cohort: wanted a cohort, found none")
-        faults += [f"row {index + 2} (patient {ids[index]}): {fault}" for fault in _against_each_other(row)]
-        if told.extra:
-            row["extra"] = json.dumps({name: _number_or_text(values[name]) for name in told.extra}, sort_keys=True)
+        row, wrong = _row(values, told)
+        row["patient_id"] = ids[index]
+        for fault in wrong:
+            faults.setdefault(fault, []).append(f"row {index + 2} (patient {ids[index]})")
         rows.append(row)
-    faults += _roles(rows)
-    if faults:
-        more = f" (and {len(faults) - 20} more)" if len(faults) > 20 else ""
-        raise InputError(f"{where}: nothing was written: " + "; ".join(faults[:20]) + more)
+    told_of = [f"{places[0]}: {fault}{_also(len(places) - 1)}" for fault, places in faults.items()] + _roles(rows)
+    if told_of:
+        more = f" (and {len(told_of) - 20} more)" if len(told_of) > 20 else ""
+        raise InputError(f"{where}: nothing was written: " + "; ".join(told_of[:20]) + more)
     return rows, _notes(rows, told)
+
+
+def _row(values: dict[str, Any], told: ColumnMap) -> tuple[dict[str, Any], list[str]]:
+    """Return one patient's checked values, and what is wrong with them."""
+    row: dict[str, Any] = {"extra": None}
+    faults = []
+    for column in CLINICAL_COLUMNS:
+        try:
+            row[column.name] = _value(column.name, values.get(column.name), told)
+        except ValueError as error:
+            faults.append(f"{column.name}: {error}")
+            row[column.name] = None
+    if values.get("cohort") is None:
+        faults.append("cohort: wanted a cohort, found none")
+    if told.extra:
+        row["extra"] = json.dumps({name: _number_or_text(values[name]) for name in told.extra}, sort_keys=True)
+    return row, faults or _against_each_other(row)
+
+
+def _also(n: int) -> str:
+    return f" (and in {n} more {'row' if n == 1 else 'rows'})" if n else ""
 
 
 def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
@@ -139,6 +156,9 @@ def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
         longest = max((row[name] for row in rows if row[name] is not None), default=0.0)
         if longest > LONGEST_LIKELY_MONTHS:
             notes.append(f"{name} goes up to {longest:g}: are these days? [scale] {name} = 0.0328549 turns days into months")
+    tils = max((row["tils_percent"] for row in rows if row["tils_percent"] is not None), default=0.0)
+    if 0 < tils <= 1:
+        notes.append(f"tils_percent goes up to {tils:g}: are these fractions? [scale] tils_percent = 100 turns them into percent")
     deaths = sum(1 for row in rows if row["os_event"] and row["dfs_event"] == 0)
     if deaths:
         notes.append(f"{deaths} patients have os_event 1 and dfs_event 0: a death is usually an event of disease-free survival")
@@ -152,22 +172,30 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
     if name in _BOOLEANS:
         word = value.lower()
         if word not in _TRUE | _FALSE:
-            raise ValueError(f"wanted 0 or 1, found {_shown(value)}")
+            raise ValueError(f"wanted 0 or 1, found {_shown(value)}; [values.{name}] translates")
         return int((word in _TRUE) != (name in told.inverted))
     if name in _RANGES:
         try:
             number = float(value) * told.scale.get(name, 1.0)
         except ValueError:
-            raise ValueError(f"wanted a number, found {_shown(value)}") from None
+            way_out = "; write it with a decimal point" if "," in value else ""
+            raise ValueError(f"wanted a number, found {_shown(value)}{way_out}") from None
         low, high = _RANGES[name]
         if not low <= number <= high or math.isinf(number):
             raise ValueError(f"wanted {low:g} to {high:g}, found {_shown(value)}")
         return number
     if name in _WORDS:
         word = value.lower().replace(" ", "_")
+        word = _SAME.get(name, {}).get(word, word)
         if word not in _WORDS[name]:
-            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}")
+            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}; [values.{name}] translates")
         return word
+    if name == "her2_ihc":
+        found = _IHC.match(value)
+        if not found:
+            raise ValueError(f"wanted 0, 1+, 2+ or 3+, found {_shown(value)}; [values.her2_ihc] translates")
+        grade = int(found[1]) if found[1] else len(found[2])
+        return f"{grade}+" if grade else "0"
     if name == "clinical_stage":
         stage = value.upper().removeprefix("STAGE").strip()
         if not STAGE.match(stage):
@@ -215,6 +243,32 @@ def _check_cohorts(known: list[tuple[str, str]], rows: list[dict[str, Any]], whe
             f"{where}: patient {one!r} is in cohort {was!r} in the store and in {now!r} here ({len(moved)} such): "
             f"a patient belongs to one cohort; --supersede moves them"
         )
+
+
+def _keep_earlier(this: Run, rows: list[dict[str, Any]], given: set[str]) -> list[str]:
+    """Let columns that this table does not have keep what earlier tables said of the patient; an empty cell of a column it has empties it.
+
+    A follow-up table brings times and events and leaves age, response and the cohort's role as they were. Returns notes on what was kept.
+    """
+    lacking = [column.name for column in CLINICAL_COLUMNS if column.name not in given]
+    earlier = {row["patient_id"]: row for row in arrow_table(this.con, "SELECT * FROM patient_base WHERE cohort IS NOT NULL").to_pylist()}
+    roles = {row["cohort"]: row["cohort_role"] for row in earlier.values()}
+    kept: Counter[str] = Counter()
+    for row in rows:
+        before = earlier.get(row["patient_id"], {})
+        if "cohort_role" in lacking and row["cohort_role"] is None:
+            row["cohort_role"] = roles.get(row["cohort"])
+        for name in lacking:
+            if name != "cohort_role" and before.get(name) is not None:
+                row[name] = before[name]
+                kept[name] += 1
+        covariates = json.loads(before.get("extra") or "{}")
+        if covariates:
+            now = json.loads(row["extra"] or "{}")
+            kept.update(name for name, value in covariates.items() if name not in now and value is not None)
+            row["extra"] = json.dumps(covariates | now, sort_keys=True)
+    told = ", ".join(f"{name} ({n})" for name, n in kept.items())
+    return [f"kept from earlier tables, for this one has no such column: {told}"] if kept else []
 
 
 def _number_or_text(value: str | None) -> float | str | None:

@@ -21,6 +21,7 @@ from her2ladder.errors import InputError
 from her2ladder.schema.tables import CLINICAL_COLUMNS
 
 KNOWN = ("patient_id", *(column.name for column in CLINICAL_COLUMNS))
+_MOST_NAMED = 60
 _SECTIONS = {"columns", "values", "constants", "scale", "extra", "inverted", "sheet", "drop"}
 
 
@@ -104,6 +105,10 @@ def _check_kinds(told: dict[str, Any], columns: dict[str, Any], path: Path) -> N
             raise InputError(f"{path}: {section} names {', '.join(strange[:12])}: not a column we know; we know {', '.join(KNOWN)}")
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMED]) + (f" … and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
+
+
 def _shown(value: object) -> str:
     return repr(value)[:60]
 
@@ -121,7 +126,7 @@ def apply_map(frame: pl.DataFrame, told: ColumnMap, where: Path) -> pl.DataFrame
     unknown = [name for name in frame.columns if name not in KNOWN and name not in told.extra]
     if unknown:
         raise InputError(
-            f"{where}: columns {', '.join(unknown[:12])} are neither known nor mapped: name them in the map under [columns], "
+            f"{where}: columns {_listed(unknown)} are neither known nor mapped: name them in the map under [columns], "
             f"or list them under extra = […] (kept as covariates) or drop = […] (left out)"
         )
     missing = [name for name in told.extra if name not in frame.columns]

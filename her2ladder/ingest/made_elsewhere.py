@@ -26,6 +26,7 @@ class ImportSummary:
     n_columns: int
     n_known: int
     unknown: list[str]
+    note: str = ""
 
 
 def ingest_scores(store: Store, path: Path, name: str, predicts: str = "residual") -> ImportSummary:
@@ -65,7 +66,9 @@ def ingest_scores(store: Store, path: Path, name: str, predicts: str = "residual
             ],
         )
         known = _known(this)
-    return ImportSummary(this.id, name, len(ids), raw.count(None), 1, len(known & set(ids)), sorted(set(ids) - known))
+    span = f"scores lie in {min(given):g} to {max(given):g}, not in 0 to 1: odds and hazard ratios per 0.1 are per 0.1 of that scale"
+    note = "" if probabilities else span
+    return ImportSummary(this.id, name, len(ids), raw.count(None), 1, len(known & set(ids)), sorted(set(ids) - known), note)
 
 
 def ingest_features(store: Store, path: Path, name: str) -> ImportSummary:

@@ -13,7 +13,8 @@ from her2ladder.schema.lake import sha256_of
 MAX_BYTES = 2_000_000_000
 MAX_XLSX_UNPACKED_BYTES = 500_000_000
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "NaT", ".")
-_DATE_LIKE = r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+_COMMA_NUMBER = r"^[+-]?\d+(,\d+)?([eE][+-]?\d+)?$"
+_NO_THOUSANDS = r",(\d{1,2}|\d{4,})([eE]|$)|^[+-]?(\d{4,}|0\d*),"
 
 
 def read_table(path: Path, sheet: str | None = None) -> pl.DataFrame:
@@ -40,9 +41,17 @@ def read_table(path: Path, sheet: str | None = None) -> pl.DataFrame:
         raise InputError(f"{path}: cannot be read as {path.suffix}: {str(error).splitlines()[0][:200]}") from error
     frame = frame.rename({name: name.strip() for name in frame.columns})
     text = pl.col(pl.String).str.strip_chars()
-    return frame.with_columns(text).with_columns(
+    frame = frame.with_columns(text).with_columns(
         pl.when(pl.col(pl.String).is_in(MISSING)).then(None).otherwise(pl.col(pl.String)).name.keep()
     )
+    return _without_empty_end(frame)
+
+
+def _without_empty_end(frame: pl.DataFrame) -> pl.DataFrame:
+    """Drop the empty rows below a table, which spreadsheets write; one in between stays, so that row numbers are the file's."""
+    filled = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+    last = filled.arg_true().max()
+    return frame if last is None else frame.head(int(last) + 1)  # type: ignore[call-overload]
 
 
 def numbers(frame: pl.DataFrame, column: str, where: Path) -> list[float | None]:
@@ -54,7 +63,9 @@ def numbers(frame: pl.DataFrame, column: str, where: Path) -> list[float | None]
     bad = frame[column].is_not_null() & (parsed.is_null() | parsed.is_infinite().fill_null(False))
     if bad.any():
         row = int(bad.arg_max() or 0)
-        raise InputError(f"{where}: row {row + 2}: column {column}: wanted a finite number, found {frame[column][row][:60]!r}")
+        found = frame[column][row]
+        way_out = "; write it with a decimal point" if "," in found else ""
+        raise InputError(f"{where}: row {row + 2}: column {column}: wanted a finite number, found {found[:60]!r}{way_out}")
     return [None if value is None or value != value else float(value) for value in parsed.to_list()]
 
 
@@ -70,7 +81,8 @@ def patient_ids(frame: pl.DataFrame, where: Path) -> list[str]:
         raise InputError(f"{where}: wanted one row a patient, found none")
     for row, value in enumerate(ids):
         if value is None:
-            raise InputError(f"{where}: row {row + 2}: wanted a patient_id, found none")
+            is_empty = all(cell is None for cell in frame.row(row))
+            raise InputError(f"{where}: row {row + 2}: wanted a patient_id, found {'an empty row: delete it' if is_empty else 'none'}")
         check_id(value, "patient_id", f"{where}: row {row + 2}")
     twice = frame["patient_id"].value_counts().filter(pl.col("count") > 1)["patient_id"].sort().to_list()
     if twice:
@@ -108,7 +120,24 @@ def _csv(path: Path, sheet: str | None) -> pl.DataFrame:
     twice = {name for name in names if names.count(name) > 1 and name}
     if twice:
         raise InputError(f"{path}: column {sorted(twice)[0]!r} stands twice in the header")
-    return pl.read_csv(path, separator=separator, infer_schema=False, encoding="utf8", null_values=[""])
+    frame = pl.read_csv(path, separator=separator, infer_schema=False, encoding="utf8", null_values=[""])
+    return frame if separator == "," else _with_points(frame)
+
+
+def _with_points(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write numbers with decimal commas, as half of Europe's spreadsheets have them, with points.
+
+    They are that where a column holds nothing else and some number of the table is unlike thousands (1,234).
+    """
+    columns = []
+    for values in frame.get_columns():
+        known = values.drop_nulls().str.strip_chars()
+        known = known.filter(~known.is_in(MISSING))
+        if known.str.contains(",", literal=True).any() and known.str.contains(_COMMA_NUMBER).all():
+            columns.append((values.name, bool(known.str.contains(_NO_THOUSANDS).any())))
+    if not any(is_sure for _, is_sure in columns):
+        return frame
+    return frame.with_columns(pl.col(name).str.replace(",", ".", literal=True) for name, _ in columns)
 
 
 def _parquet(path: Path, sheet: str | None) -> pl.DataFrame:

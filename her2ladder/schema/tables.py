@@ -178,7 +178,7 @@ CLINICAL_COLUMNS = (
 )
 PATIENT_CLINICAL = Table(
     "patient_clinical",
-    row="what one clinical table says of one patient; the newest run holds",
+    row="what is known of one patient after one clinical table, columns that it lacks kept from earlier ones; the newest run holds",
     columns=(
         PATIENT_ID,
         *CLINICAL_COLUMNS,
