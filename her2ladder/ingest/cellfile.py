@@ -15,7 +15,7 @@ import numpy as np
 
 from her2ladder.errors import CellRowError, InputError, StageError
 from her2ladder.ingest.cellparquet import ROW_GROUP, CellsFile, Constants
-from her2ladder.ingest.cellrows import Frame, Judge, checked_mpp
+from her2ladder.ingest.cellrows import UNLABELLED, Frame, Judge, checked_mpp
 from her2ladder.ingest.ids import IdIndex
 from her2ladder.ingest.readers.base import CellBatch, ReadOptions
 from her2ladder.ingest.readers.registry import AUTO, reader_for
@@ -164,9 +164,11 @@ def _distinct(
 def _check_share(source: Path, spec: CellSource, judge: Judge, n_rows: int) -> None:
     if judge.n_bad > spec.max_bad_share * judge.n_records:
         first = min(judge.bad)
+        no_label = any(bad.reason == UNLABELLED for bad in judge.bad)
+        to_other = '; a label map with the line "" = "Other" under [labels] keeps cells without a label' if no_label else ""
         raise CellRowError(
             f"{source}: cell {first.name}: {first.reason} ({judge.n_bad:,} of {judge.n_records:,} records are bad, "
-            f"at most {spec.max_bad_share:g} of them may be): the slide was refused",
+            f"at most {spec.max_bad_share:g} of them may be): the slide was refused; --max-bad-share lets more be left out{to_other}",
             file=str(source),
             record=first.name,
         )

@@ -22,6 +22,7 @@ from her2ladder.schema.vocabulary import DROP, MPP_PLAUSIBLE_UM
 MAX_SLIDE_UM = 250_000.0
 MAX_KEPT_REASONS = 100_000
 MAX_SHOWN_LABELS = 20
+UNLABELLED = "wanted a label, found none"
 MAX_CELLS = 2**31 - 1  # cell_id has 32 bits
 
 
@@ -138,7 +139,7 @@ class Judge:
         dropped = mapped & self._is_dropped[label]
         self.n_dropped += int(dropped.sum())
         verdict = _Verdict(batch, dropped)
-        verdict.refuse(~mapped & ~dropped, lambda i: "wanted a label, found none")
+        verdict.refuse(~mapped & ~dropped, lambda i: UNLABELLED)
         scale = np.array(mpp)
         place = np.column_stack([batch.x, batch.y])
         place_um = place * scale if batch.unit == "px" else place

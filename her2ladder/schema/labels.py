@@ -2,7 +2,7 @@
 
 A map has `name`, optionally `stain`, optionally `[vocabulary] classes = [...]` (a stain's own classes in canonical order), and `[labels]`
 source label = class, where `Other` (stored, in no pair) and `drop` (not stored) are allowed. `identity = true` adds every class as a label.
-A label is text; a whole number stands as its digits. `null` is the label of a cell that has none.
+A label is text; a whole number stands as its digits. `""` (or `null`) is the label of a cell that has none, as in `"" = "Other"`; without such a line it is a bad cell.
 """
 
 from __future__ import annotations
@@ -129,6 +129,11 @@ def _labels(told: Mapping[str, Any], where: str, stain: str, classes: tuple[str,
             raise InputError(f"{where}: label {label!r}: wanted a class in quotes, found {word!r}"[:500])
         if word not in classes and word not in (OTHER, DROP):
             raise InputError(f"{where}: label {label!r}: no class {word!r} in stain {stain}: wanted {', '.join(classes)}, Other or drop")
+        label = label or NO_LABEL
+        if label == NO_LABEL and labels.get(label, word) != word:
+            raise InputError(
+                f'{where}: cells without a label: wanted one class, found {labels[label]} and {word} ("" and null are the same)'
+            )
         labels[label] = word
     if not labels or len(labels) > MAX_LABELS:
         raise InputError(f"{where}: [labels]: wanted 1 to {MAX_LABELS:,} labels, found {len(labels):,}")

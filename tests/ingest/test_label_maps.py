@@ -69,6 +69,13 @@ def test_the_hash_is_of_what_the_map_says_and_not_of_its_layout(tmp_path: Path) 
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_an_empty_label_is_the_label_of_a_cell_without_one(tmp_path: Path) -> None:
+    empty, null = tmp_path / "empty.toml", tmp_path / "null.toml"
+    empty.write_text('name = "m"\nidentity = true\n[labels]\n"" = "Other"\n')
+    null.write_text('name = "m"\nidentity = true\n[labels]\nnull = "Other"\n')
+    assert load_label_map(empty, "HE") == load_label_map(null, "HE")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -79,6 +86,7 @@ def test_the_hash_is_of_what_the_map_says_and_not_of_its_layout(tmp_path: Path) 
         ("name = 'm'\nstain = 'HER2'\n[labels]\n1 = 'Tumor'", "is for stain HER2, asked for HE"),
         ("name = 'm'\n[label]\n1 = 'Tumor'", "found also label"),
         ("name = 'm'\n[vocabulary]\nclasses = ['A']\n[labels]\n1 = 'A'", "give your stain a name of its own"),
+        ("name = 'm'\n[labels]\n'' = 'Other'\nnull = 'drop'", "cells without a label: wanted one class, found Other and drop"),
         ("name = 'm'", "wanted 1 to 10,000 labels, found 0"),
     ],
 )

@@ -14,6 +14,7 @@ from her2ladder.errors import InputError
 from her2ladder.ingest.plan import parse_columns
 from her2ladder.ingest.readers.base import ReadOptions
 from her2ladder.ingest.readers.points import detect, names_image, unit_said
+from her2ladder.schema.labels import load_label_map
 
 TABLE = "cell_id,cell_class,x_px,y_px\na,Tumor,10,20\nb,Lymph,30.5,40\nc,Other,5000,3\n"
 
@@ -237,6 +238,28 @@ def test_numbers_as_labels_are_read_as_their_digits(tmp_path: Path, read: Any) -
         _, rows = read(path)
         assert rows["cell_class"].to_pylist() == ["Tumor", "Stroma", "Lymph"]
         assert rows["source_id"].to_pylist() == [None] * 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_cells_without_a_label_are_kept_where_the_map_says_so(tmp_path: Path, read: Any, kind: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\nidentity = true\n[labels]\n"" = "Other"\n')
+    frame = pl.DataFrame({"cell_class": ["Tumor", None, ""], "x_um": 8.0, "y_um": 4.0})
+    path = tmp_path / f"cells.{kind}"
+    frame.write_parquet(path) if kind == "parquet" else frame.write_csv(path)
+    with pytest.raises(InputError, match=r'--max-bad-share lets more .*; a label map with the line "" = "Other" under \[labels\] keeps'):
+        read(path, label_map="store")
+    written, _ = read(path, label_map=load_label_map(own, "HE"))
+    assert written.counts == {"Tumor": 1, "Other": 2}
+
+
+def test_a_table_from_windows_is_read_as_its_header_says(table: Any, read: Any) -> None:
+    text = "cell_id;cell_class;X \u00b5m;Y \u00b5m\nZ\u00e4hler 1;Tumor;8;4\n"
+    columns = {"x_um": "X \u00b5m", "y_um": "Y \u00b5m"}
+    for encoding in ("latin-1", "utf-8", "utf-8-sig"):
+        assert read(table(text.encode(encoding)), label_map="store", columns=columns)[1]["source_id"].to_pylist() == ["Z\u00e4hler 1"]
+    with pytest.raises(InputError, match="wanted text in UTF-8, found another encoding: save the table as UTF-8"):
+        read(table(text.replace("\u00b5", "").encode("latin-1")), label_map="store", columns={"x_um": "X m", "y_um": "Y m"})
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path, read: Any) -> None:

@@ -1,6 +1,7 @@
 """Point tables, CSV (also .gz) or Parquet: cell_id, cell_class, and x_px, y_px or x_um, y_um; other names through a mapping.
 
 Optional columns: class_prob, area_um2, membrane_completeness, membrane_od, cytoplasm_od. Streamed, a block at a time.
+Text is UTF-8; a header that is not says that the file is Latin-1 (Windows), which is read too: `Centroid X µm` is the same column.
 A table is one slide: one with a column that names the image (IMAGE_COLUMNS) and more than one name in it is refused.
 """
 
@@ -69,7 +70,7 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
     head = head_of(path)
     if b"\0" in head:
         raise InputError(f"{path}: wanted text, found binary data")
-    line = head.decode("utf-8-sig", "replace").partition("\n")[0].rstrip("\r")
+    line, encoding = _first_line(head)
     separator = _separator(line)
     wrong: list[str] = []
 
@@ -84,7 +85,7 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
         blocks = pyarrow.csv.open_csv(
             pa.PythonFile(source, mode="r"),
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=options.chunk_bytes, column_names=names, skip_rows=1, encoding="utf8"
+                use_threads=False, block_size=options.chunk_bytes, column_names=names, skip_rows=1, encoding=encoding
             ),
             parse_options=pyarrow.csv.ParseOptions(delimiter=separator, invalid_row_handler=ragged),
             convert_options=pyarrow.csv.ConvertOptions(
@@ -100,6 +101,8 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
         found = wrong[0] if wrong else str(error).splitlines()[0][:200]
         if "Empty CSV" in found or "no rows" in found.lower():
             return
+        if "invalid UTF8" in found:
+            raise InputError(f"{path}: wanted text in UTF-8, found another encoding: save the table as UTF-8") from error
         raise InputError(f"{path}: wanted a table with a header line, found a line that does not fit it: {found}") from error
 
 
@@ -277,6 +280,15 @@ def _labels(text: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
 
 def _shown(value: object) -> str:
     return "none" if value is None else repr(value)[:40]
+
+
+def _first_line(head: bytes) -> tuple[str, str]:
+    """Return a table's header line and the encoding that it is in."""
+    line = head.partition(b"\n")[0].rstrip(b"\r")
+    try:
+        return line.decode("utf-8-sig"), "utf8"
+    except UnicodeDecodeError:
+        return line.decode("latin-1"), "latin-1"
 
 
 def _separator(line: str) -> str:
