@@ -133,16 +133,19 @@ def undisturbed(work: Path, manifest: Path, workers: int) -> dict[str, tuple[Pat
 
 
 def soak_kills(work: Path, stages: dict[str, tuple[Path, list[object], str, float]], n: int, rng: random.Random) -> list[str]:
-    lines = ["| command | kills | were at work | clean at once | mended | same facts after a second run |", "|---|---|---|---|---|---|"]
+    lines = ["| command | killed at work | finished before | clean at once | mended | same facts after a second run |", "|---|---|---|---|---|---|"]
     for name, (before, words, whole, seconds) in stages.items():
-        found = {"at work": 0, "clean": 0, "mended": 0}
-        for _ in range(n):
+        killed, finished, found = 0, 0, {"clean": 0, "mended": 0}
+        while killed < n:
             store = work / "victim"
             shutil.copytree(before, store)
-            found["at work"] += kill_after(store, words, rng.uniform(0, seconds))
-            found[recovered(store, words, whole)] += 1
+            if kill_after(store, words, rng.uniform(0, seconds)):
+                killed += 1
+                found[recovered(store, words, whole)] += 1
+            else:
+                finished += 1
             shutil.rmtree(store)
-        lines.append(f"| {name} | {n} | {found['at work']} | {found['clean']} | {found['mended']} | {n} |")
+        lines.append(f"| {name} | {n} | {finished} | {found['clean']} | {found['mended']} | {n} |")
         print(lines[-1], flush=True)
     return lines
 
