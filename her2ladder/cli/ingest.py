@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def cells(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files of cells, or manifests (CSV with a column path).")],
+    paths: Annotated[list[Path], typer.Argument(help="Files of cells, or manifests (CSV or TSV with a column path).")],
     stain: Annotated[str | None, typer.Option("--stain", help="HE, HER2, or a name of a vocabulary.")] = None,
     slide_id: Annotated[str | None, typer.Option("--slide-id", help="Default: the file's name.")] = None,
     patient: Annotated[str | None, typer.Option("--patient", help="Default: the TCGA patient in the slide's name, else the slide.")] = None,

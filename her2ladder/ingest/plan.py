@@ -25,7 +25,8 @@ MANIFEST_COLUMNS = (
     "height_px",
     "columns",
 )
-_ENDINGS = (".json.gz", ".geojson.gz", ".json", ".geojson", ".csv.gz", ".csv", ".parquet", ".gz")
+_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")  # may be in micrometres, and then need no mpp
+_ENDINGS = (".json.gz", ".geojson.gz", ".json", ".geojson", *_TABLE_ENDINGS, ".gz")
 _TCGA = re.compile(r"^(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})(-|$)")
 _STAIN = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]{0,31}$")
 
@@ -69,7 +70,7 @@ class Source:
 def plan_sources(paths: Sequence[Path], defaults: Defaults) -> list[Source]:
     """Return the sources that the paths name, one a slide and stain.
 
-    A CSV with a column `path` is a manifest.
+    A table of text (.csv, .tsv, .txt; commas, semicolons or tabs between) with a column `path` is a manifest.
     raises   InputError: no such file, no stain, mpp missing or implausible on the command line, two files for one slide and stain
     """
     sources: list[Source] = []
@@ -105,11 +106,11 @@ def mpp_of(text: str | None, where: str) -> tuple[float, float]:
 
 
 def _is_manifest(path: Path) -> bool:
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
         return False
     with path.open("rb") as handle:
         first = handle.readline(65536).decode("utf-8-sig", "replace")
-    return "path" in [name.strip().strip('"') for name in first.strip().split(",")]
+    return "path" in [name.strip().strip('"') for name in re.split("[,;\t]", first.strip())]
 
 
 def _from_path(path: Path, told: Defaults) -> Source:
@@ -117,7 +118,7 @@ def _from_path(path: Path, told: Defaults) -> Source:
     slide_id = told.slide_id or stem
     needs_mpp = told.format != "points" or told.mpp is not None
     mpp_x, mpp_y = mpp_of(told.mpp, str(path)) if told.mpp is not None else (None, None)
-    if told.mpp is None and needs_mpp and path.suffix.lower() not in (".csv", ".parquet"):
+    if told.mpp is None and needs_mpp and not path.name.lower().endswith(_TABLE_ENDINGS):
         mpp_of(None, str(path))
     return _checked(path, slide_id, told.patient_id, told.stain, mpp_x, mpp_y, told.slide_mpp, told, str(path))
 
@@ -147,7 +148,7 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
     )
     fault, mpp_x, mpp_y = "", None, None
     mpp = row.get("mpp") or told.mpp
-    if mpp is None and path.suffix.lower() in (".csv", ".parquet"):
+    if mpp is None and path.name.lower().endswith(_TABLE_ENDINGS):
         pass  # a point table in micrometres needs none; the reader says so where it is in pixels
     else:
         try:

@@ -202,6 +202,26 @@ def test_a_wrong_manifest_is_refused_before_a_byte_is_read(
     assert re.search(says, line), line
 
 
+@pytest.mark.parametrize(("separator", "name"), [(",", "m.csv"), (";", "m.csv"), ("\t", "m.csv"), ("\t", "m.tsv"), ("\t", "m.txt")])
+def test_a_manifest_may_have_commas_semicolons_or_tabs(
+    run_ladder: Any, nuclei: Any, hovernet: Any, tmp_path: Path, separator: str, name: str
+) -> None:
+    """As Excel in Europe writes it: semicolons, and a byte order mark in front."""
+    hovernet(nuclei(3), name="a.json")
+    rows = [["path", "slide_id", "patient_id", "stain", "mpp"], ["a.json", "S", "P", "HE", "0,5" if separator == ";" else "0.5"]]
+    (tmp_path / name).write_text("\ufeff" + "".join(separator.join(row) + "\r\n" for row in rows))
+    answer = run_ladder("ingest", "cells", tmp_path / name, "--dry-run", "--label-map", "pannuke")
+    assert answer.code == 0, answer
+    assert re.search(r"S +HE +P +would read", answer.out), answer.out
+
+
+def test_a_table_with_tabs_in_micrometres_needs_no_mpp(run_ladder: Any, tmp_path: Path) -> None:
+    for name in ("a.tsv", "b.txt"):
+        (tmp_path / name).write_text("cell_id\tcell_class\tx_um\ty_um\n1\tTumor\t8\t4\n")
+    answer = run_ladder("--json", "ingest", "cells", tmp_path / "a.tsv", tmp_path / "b.txt", "--stain", "HE", "--workers", 1)
+    assert [(row["slide_id"], row["state"]) for row in answer.rows] == [("a", "read"), ("b", "read")]
+
+
 def test_two_different_files_for_one_slide_and_stain_are_refused(refused: Any, nuclei: Any, hovernet: Any, tmp_path: Path) -> None:
     hovernet(nuclei(3), name="S.json")
     (tmp_path / "x").mkdir()
