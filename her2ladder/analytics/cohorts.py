@@ -101,6 +101,24 @@ def score_notes(frame: pd.DataFrame, score_name: str | None) -> tuple[str, ...]:
     return (f"score {score_name}", *(["training patients: out-of-fold scores"] if is_trained else []))
 
 
+def unscored(frame: pd.DataFrame, score_name: str, who: str) -> str:
+    """Return in words how many of these patients have no score and are in no model of it; '' where all have one.
+
+    frame   patients, with the column score
+    who     which patients they are: `with an outcome`
+    """
+    n = int(frame["score"].isna().sum())
+    return f"{n} of {len(frame)} patients {who} {'has' if n == 1 else 'have'} no score {score_name}" if n else ""
+
+
+def own_scale(frame: pd.DataFrame, score_name: str) -> str:
+    """Return in words that the scores of these patients leave 0..1, so that 0.1 of them is no tenth of the scale; '' where they do not."""
+    known = frame["score"].dropna()
+    if known.between(0, 1).all():
+        return ""
+    return f"score {score_name} leaves 0..1 ({known.min():.4g} to {known.max():.4g}): per 0.1 of its own scale"
+
+
 def check_score(this: Run, score_name: str) -> None:
     """Raise InputError where the store has no score of this name."""
     names = [name for (name,) in this.con.sql("SELECT DISTINCT score_name FROM score_current ORDER BY 1").fetchall()]
@@ -116,20 +134,39 @@ def freeze_bands(store: Store, score_name: str) -> dict[str, Any]:
     raises   InputError where no construction patient has the score, or the tertiles coincide
     source   statistics.md, Bands and regimens
     """
-    with store.reading() as con:
-        held = arrow_table(con, "SELECT * FROM score_band WHERE score_name = ? AND is_frozen", [score_name]).to_pylist()
+    held = _held_bands(store, score_name)
     if held:
         return dict(held[0])
     with run(store, "freeze bands", {"score": score_name}) as this:
         check_score(this, score_name)
         frame = this.fetch("cohort/construction_scores", score_name=score_name).to_pandas()
         if frame.empty:
-            raise InputError(
-                f"score {score_name}: bands are cut on construction patients, and none has this score (cohort_role = construction)"
-            )
+            raise InputError(no_construction(score_name))
         row = band_row(score_name, frame)
         this.append(MODEL_BAND, [row])
     return {**row, "run": this.id, "is_frozen": True}
+
+
+def _held_bands(store: Store, score_name: str) -> list[dict[str, Any]]:
+    with store.reading() as con:
+        return list(arrow_table(con, "SELECT * FROM score_band WHERE score_name = ? AND is_frozen", [score_name]).to_pylist())
+
+
+def has_bands(store: Store, score_name: str) -> bool:
+    """Whether a score's bands are frozen, or there are construction patients whose scores could be cut (in vain, where they coincide)."""
+    if _held_bands(store, score_name):
+        return True
+    with store.reading() as con:
+        scores = Run(store, "bands", {}, con).fetch("cohort/construction_scores", score_name=score_name)
+    return bool(scores.num_rows)
+
+
+def no_construction(score_name: str) -> str:
+    """Return in one line why a score has no bands, and what to do."""
+    return (
+        f"score {score_name}: bands are cut on construction patients, and none has this score; say which cohort that is: cohort_role ="
+        ' construction in its clinical table, or `[constants] cohort_role = "construction"` in the column map'
+    )
 
 
 def band_row(score_name: str, frame: pd.DataFrame) -> dict[str, Any]:

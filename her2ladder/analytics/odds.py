@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from her2ladder.analytics.cohorts import Selection, patients, result_row, with_run
+from her2ladder.analytics.cohorts import Selection, own_scale, patients, result_row, unscored, with_run
 from her2ladder.analytics.groups import labels_of, levels_of
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.association import LogisticFit, interaction, logistic
@@ -30,13 +30,14 @@ SCORE_TERM = "score (per 0.1)"
 
 @dataclass(frozen=True)
 class Odds:
-    """What an analysis of odds gave: rows as they stand in the store, and the patients behind them."""
+    """What an analysis of odds gave: rows as they stand in the store, the patients behind them, and what must be said of the score."""
 
     run: str
     rows: list[dict[str, Any]]
     patients: pd.DataFrame
     outcome: str
     forest: pd.DataFrame = field(repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 def odds(
@@ -71,18 +72,17 @@ def odds(
     }
     with run(store, "odds", arguments) as this:
         frame = patients(this, chosen, score_name)
-        frame = frame[frame["residual"].notna()].reset_index(drop=True)
+        everyone = frame = frame[frame["residual"].notna()].reset_index(drop=True)
         if score_name is not None:
             frame = frame[frame["score"].notna()].reset_index(drop=True)
         if frame.empty:
             raise InputError(f"--cohort {chosen.label}: no patient has an outcome (is_pcr){' and the score' if score_name else ''}")
-        rows = [
-            result_row("odds", chosen, part.metric, part.estimate, subgroup=part.subgroup, term=part.term, score_name=score_name)
-            for part in _parts(frame, score_name, by, within, outcome, adjust)
-        ]
+        parts = _parts(frame, score_name, by, within, outcome, adjust)
+        plain = [_row(chosen, part, score_name) for part in parts]
+        notes = _Notes.of(everyone, score_name, within)
+        rows = [_row(chosen, part, score_name, notes.on(part)) for part in parts]
         this.append(ANALYSIS_RESULT, rows)
-    held = with_run(rows, this.id)
-    return Odds(this.id, held, frame, outcome, forest_frame(held))
+    return Odds(this.id, with_run(rows, this.id), frame, outcome, forest_frame(plain), notes.remarks)
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,37 @@ class _Part:
     term: str
     metric: str
     estimate: Estimate
+
+
+def _row(chosen: Selection, part: _Part, score_name: str | None, note: str = "") -> dict[str, Any]:
+    return result_row("odds", chosen, part.metric, part.estimate, subgroup=part.subgroup, term=part.term, score_name=score_name, note=note)
+
+
+@dataclass(frozen=True)
+class _Notes:
+    """What the rows must say of the score: how many patients of a subgroup have none, and whether it leaves 0..1."""
+
+    lacking: dict[str, str]
+    scale: str
+
+    @classmethod
+    def of(cls, everyone: pd.DataFrame, score_name: str | None, within: str | None) -> _Notes:
+        """Return the notes for patients with an outcome, those without a score among them."""
+        if score_name is None:
+            return cls({}, "")
+        labels = labels_of(everyone, within, "--within") if within is not None else [None] * len(everyone)
+        groups = {str(label): everyone[np.array([one == label for one in labels])] for label in set(labels) - {None}}
+        lacking = {name: unscored(part, score_name, "with an outcome") for name, part in {**groups, "all": everyone}.items()}
+        return cls(lacking, own_scale(everyone, score_name))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is said once, beside the rows."""
+        return tuple(text for text in (self.lacking.get("all", ""), self.scale) if text)
+
+    def on(self, part: _Part) -> str:
+        scale = self.scale if part.term.removesuffix(", adjusted") == SCORE_TERM else ""
+        return "; ".join(text for text in (self.lacking.get(part.subgroup, ""), scale) if text)
 
 
 def _parts(
@@ -124,7 +155,7 @@ def _in_group(
         for column, make in _CLINICAL:
             if column in frame and frame[column].notna().any():
                 parts += _univariable(subgroup, y, make(frame[column]))
-    others, words = adjusters(frame, adjust)
+    others, words = adjusters(frame, [name for name in adjust if name != by])
     if others:
         parts += _multivariable(subgroup, y, [asked, *others], words)
     return parts
@@ -166,10 +197,16 @@ def _by(frame: pd.DataFrame, name: str) -> Covariate:
     if name in known and name in frame:
         return known[name](frame[name])
     labels = labels_of(frame, name)
+    return number_of(frame, name) or cov.factor(name, labels, levels_of(labels, name))
+
+
+def number_of(frame: pd.DataFrame, name: str) -> Covariate | None:
+    """Return a column as a number per unit; None for a factor: words, or numbers with no more than two values."""
+    if name in _NUMBERS:
+        return _NUMBERS[name](frame[name])
     values = pd.to_numeric(frame[name], errors="coerce")
-    if values.notna().sum() == frame[name].notna().sum() and values.nunique() > 2:
-        return cov.number(f"{name} (per unit)", values)
-    return cov.factor(name, labels, levels_of(labels, name))
+    is_number = values.notna().sum() == frame[name].notna().sum() and values.nunique() > 2
+    return cov.number(f"{name} (per unit)", values) if is_number else None
 
 
 def adjusters(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[Covariate], str]:
@@ -208,6 +245,7 @@ _CLINICAL: tuple[tuple[str, Make], ...] = (
     ("tils_percent", cov.tils_per_ten_points),
     ("tils_percent", cov.tils_per_point),
 )
+_NUMBERS: dict[str, Make] = {"age_years": cov.age_years, "tils_percent": cov.tils_per_point}
 _ADJUSTERS: dict[str, Make] = {
     "age_years": cov.age_years,
     "clinical_stage": cov.stage,

@@ -7,39 +7,46 @@ source   statistics.md, Survival; the paper's Fig. 4 and S5
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from her2ladder.analytics.cohorts import Selection, freeze_bands, patients, result_row, with_run
+from her2ladder.analytics.cohorts import (
+    Selection,
+    freeze_bands,
+    has_bands,
+    no_construction,
+    own_scale,
+    patients,
+    result_row,
+    unscored,
+    with_run,
+)
 from her2ladder.analytics.groups import labels_of, levels_of
-from her2ladder.analytics.odds import ADJUST, adjusters
+from her2ladder.analytics.odds import ADJUST, number_of
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.covariates import Covariate
-from her2ladder.analytics.statistics.cox import CoxFit, cox
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.statistics.kaplan_meier import INTERVALS, kaplan_meier, median_follow_up
-from her2ladder.analytics.statistics.logrank import log_rank
-from her2ladder.analytics.statistics.zph import zph
+from her2ladder.analytics.survival_models import Part, level_rows, number_rows
 from her2ladder.errors import InputError
 from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import ANALYSIS_RESULT
-from her2ladder.schema.vocabulary import BANDS
 
 ENDPOINTS = {"dfs": "Disease-free survival", "os": "Overall survival"}
 TIMES_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
-LOW, _, HIGH = BANDS
+ALL = "all"
+MEASURED = "the number of --by"  # beside the patients' own columns: a name that no covariate has
 _MOST_MORE = 12  # columns that the risk table takes beyond the times asked for
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a survival analysis was asked for."""
+    """What a survival analysis was asked for; by: band, score (itself, per 0.1), or a covariate."""
 
     endpoint: str
     by: str
@@ -65,7 +72,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Survival:
-    """Rows as they stand in the store, curves, and the raw rows behind them (patient_id, part, label, time_months, is_event)."""
+    """Rows as they stand in the store, curves, and the raw rows behind them (patient_id, part, label, time_months, is_event).
+
+    remarks  what must be said of the score or column, once
+    no_bands  why there are none, and what to do; '' where bands were shown or not asked for
+    plain    the rows without remarks: what a figure says of them
+    """
 
     run: str
     asked: Asked
@@ -73,14 +85,9 @@ class Survival:
     curves: list[Curve]
     raw: pd.DataFrame
     patients: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Part:
-    subgroup: str
-    term: str
-    metric: str
-    estimate: Estimate
+    remarks: tuple[str, ...] = ()
+    no_bands: str = ""
+    plain: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
 def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
@@ -100,36 +107,97 @@ def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
     }
     with run(store, "survival", arguments) as this:
         frame = _followed(patients(this, chosen, asked.score_name), asked, chosen)
-        labels = labels_of(frame, asked.by)
-        levels = levels_of(labels, asked.by)
-        frame = frame.assign(label=labels)
+        groups = _groups(frame, asked)
+        frame = frame.assign(label=groups.labels, **{MEASURED: np.nan if groups.number is None else groups.number.values})
         curves: list[Curve] = []
-        parts: list[_Part] = []
+        parts: list[Part] = []
         for part, inside in _parts_of(frame, asked.within):
-            prefix = "" if part == "all" else f"{part}: "
+            drawn = {level: _subgroup(part, level, groups) for level in groups.levels}
             shown = _table_times(asked.times, inside["time_months"].max())
-            for level in levels:
-                curve = _curve(inside[inside["label"] == level], part, level, asked, shown)
-                curves.append(curve)
-                parts += _curve_rows(curve, f"{prefix}{level}", asked)
-            parts += _follow_up(inside, part, levels, prefix, asked)
-            parts += _tests(inside, part, levels, asked)
-        rows = [
-            result_row(
-                "survival",
-                chosen,
-                p.metric,
-                p.estimate,
-                subgroup=p.subgroup,
-                term=p.term,
-                score_name=asked.score_name,
-                family=asked.endpoint,
-            )
-            for p in parts
-        ]
+            for level, subgroup in drawn.items():
+                curves.append(_curve(inside[inside["label"] == level], part, level, asked, shown))
+                parts += _curve_rows(curves[-1], subgroup, asked)
+            parts += _follow_up(inside, part, drawn, asked)
+            parts += _models(frame, inside, part, groups, asked)
+        plain = [_row(chosen, asked, part) for part in parts]
+        rows = [_row(chosen, asked, part, part.remark) for part in parts]
         this.append(ANALYSIS_RESULT, rows)
-    raw = frame.assign(part="all")[["patient_id", "part", "label", "time_months", "is_event"]]
-    return Survival(this.id, asked, with_run(rows, this.id), curves, raw, frame)
+    raw = frame.assign(part=ALL)[["patient_id", "part", "label", "time_months", "is_event"]]
+    no_bands = no_construction(str(asked.score_name)) if asked.by == "score" and not has_bands(store, str(asked.score_name)) else ""
+    return Survival(this.id, asked, with_run(rows, this.id), curves, raw, frame, _remarks(frame, groups, asked), no_bands, plain)
+
+
+def default_by(store: Store, score_name: str) -> str:
+    """Return what is shown of a score where nothing is said: its bands, or the score itself where there is nobody to cut them on."""
+    return "band" if has_bands(store, score_name) else "score"
+
+
+def _row(chosen: Selection, asked: Asked, part: Part, note: str = "") -> dict[str, Any]:
+    told = {"subgroup": part.subgroup, "term": part.term, "score_name": asked.score_name, "family": asked.endpoint, "note": note}
+    return result_row("survival", chosen, part.metric, part.estimate, **told)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """How patients are told apart: by levels, a curve each; or by a number, with one curve of all who have it."""
+
+    labels: list[str | None]
+    levels: tuple[str, ...]
+    number: Covariate | None = None
+
+
+def _groups(frame: pd.DataFrame, asked: Asked) -> _Groups:
+    if asked.by == "score":
+        number: Covariate | None = cov.score_per_tenth(frame["score"])
+    else:
+        labels = labels_of(frame, asked.by)
+        number = None if asked.by == "band" else number_of(frame, asked.by)
+    if number is None:
+        return _Groups(labels, levels_of(labels, asked.by))
+    return _Groups([None if value != value else ALL for value in number.values], (ALL,), number)
+
+
+def _subgroup(part: str, level: str, groups: _Groups) -> str:
+    """What the rows of a curve say: its level, after the level of --within where there is one."""
+    if groups.number is not None:
+        return part
+    return level if part == ALL else f"{part}: {level}"
+
+
+def _models(frame: pd.DataFrame, inside: pd.DataFrame, part: str, groups: _Groups, asked: Asked) -> Iterator[Part]:
+    """Tests and models of one part; beside those of bands or a covariate, the score itself."""
+    adjust = [name for name in asked.adjust if name != asked.by]
+    lacking = unscored(inside, asked.score_name, "with follow-up") if asked.score_name is not None else ""
+    if groups.number is None:
+        found = level_rows(inside, part, asked.by, groups.levels, adjust)
+        yield from _remarked(found, lacking if asked.by == "band" else "")
+    elif asked.by != "score":
+        number = Covariate(groups.number.name, inside[MEASURED].to_numpy(float))
+        yield from _remarked(number_rows(inside, part, number, adjust), _without_value(inside, asked.by))
+    if asked.score_name is not None:
+        score = cov.score_per_tenth(inside["score"])
+        scale = own_scale(frame, asked.score_name)
+        for row in number_rows(inside, part, score, adjust):
+            is_ratio = row.metric == "hazard_ratio" and row.term.startswith(score.name)
+            yield replace(row, remark="; ".join(text for text in (lacking, scale if is_ratio else "") if text))
+
+
+def _remarked(rows: Iterable[Part], remark: str) -> Iterator[Part]:
+    return (replace(row, remark=remark) for row in rows)
+
+
+def _without_value(frame: pd.DataFrame, column: str) -> str:
+    n = int(frame[MEASURED].isna().sum())
+    return f"{n} of {len(frame)} patients with follow-up {'has' if n == 1 else 'have'} no {column}" if n else ""
+
+
+def _remarks(frame: pd.DataFrame, groups: _Groups, asked: Asked) -> tuple[str, ...]:
+    said = []
+    if groups.number is not None and asked.by != "score":
+        said.append(_without_value(frame, asked.by))
+    if asked.score_name is not None:
+        said += [unscored(frame, asked.score_name, "with follow-up"), own_scale(frame, asked.score_name)]
+    return tuple(text for text in said if text)
 
 
 def _check(asked: Asked) -> None:
@@ -140,8 +208,10 @@ def _check(asked: Asked) -> None:
     wrong = [time for time in asked.times if not 0 <= time < float("inf")]  # NaN is neither
     if wrong or not asked.times:
         raise InputError(f"--times: wanted months from 0 up, found {wrong[0] if wrong else 'none'}")
-    if asked.by == "band" and asked.score_name is None:
+    if asked.by in ("band", "score") and asked.score_name is None:
         raise InputError("survival: wanted --score NAME (its bands), or --by COVARIATE")
+    if asked.by in (f"{asked.endpoint}_months", f"{asked.endpoint}_event"):
+        raise InputError(f"--by {asked.by}: it is what the survival analysis is of; wanted another column")
 
 
 def _followed(frame: pd.DataFrame, asked: Asked, chosen: Selection) -> pd.DataFrame:
@@ -154,7 +224,7 @@ def _followed(frame: pd.DataFrame, asked: Asked, chosen: Selection) -> pd.DataFr
 
 
 def _parts_of(frame: pd.DataFrame, within: str | None) -> Iterator[tuple[str, pd.DataFrame]]:
-    yield "all", frame
+    yield ALL, frame
     if within is not None:
         labels = labels_of(frame, within, "--within")
         for level in levels_of(labels, within, "--within"):
@@ -182,102 +252,26 @@ def _curve(inside: pd.DataFrame, part: str, label: str, asked: Asked, shown: Seq
     return Curve(part, label, fit.steps.assign(label=label), at_risk, fit.n, fit.events, fit.median)
 
 
-def _curve_rows(curve: Curve, subgroup: str, asked: Asked) -> Iterator[_Part]:
+def _curve_rows(curve: Curve, subgroup: str, asked: Asked) -> Iterator[Part]:
     """n of a survival_at row is the number at risk then (time >= t, as R counts); events those up to then."""
     test = f"Kaplan-Meier, {asked.interval}"
     if not curve.n:
-        yield _Part(subgroup, asked.endpoint, "median_survival", Estimate(None, None, None, n=0, events=0, test=test, note="no patients"))
+        yield Part(subgroup, asked.endpoint, "median_survival", Estimate(None, None, None, n=0, events=0, test=test, note="no patients"))
         return
     for one in curve.at_risk[curve.at_risk["time"].isin(asked.times)].itertuples():
         until = int(curve.steps.loc[curve.steps["time"] <= one.time, "n_event"].sum())
         note = "; ".join(part for part in (one.note, f"n: at risk at {one.time:g} months") if part)
         found = Estimate(_none(one.surv), _none(one.lo), _none(one.hi), n=int(one.n_risk), events=until, test=test, note=note)
-        yield _Part(subgroup, f"{one.time:g}", "survival_at", found)
-    yield _Part(subgroup, asked.endpoint, "median_survival", replace(curve.median, n=curve.n, events=curve.events))
+        yield Part(subgroup, f"{one.time:g}", "survival_at", found)
+    yield Part(subgroup, asked.endpoint, "median_survival", replace(curve.median, n=curve.n, events=curve.events))
 
 
-def _follow_up(inside: pd.DataFrame, part: str, levels: Sequence[str], prefix: str, asked: Asked) -> Iterator[_Part]:
-    groups = [(part, inside)] + [(f"{prefix}{level}", inside[inside["label"] == level]) for level in levels]
-    for subgroup, rows in groups:
+def _follow_up(inside: pd.DataFrame, part: str, drawn: Mapping[str, str], asked: Asked) -> Iterator[Part]:
+    """Of everyone in the part, and of each curve that is not everyone."""
+    groups = {subgroup: inside[inside["label"] == level] for level, subgroup in drawn.items()}
+    for subgroup, rows in {part: inside, **groups}.items():
         found = median_follow_up(rows["time_months"], rows["is_event"], interval=asked.interval)
-        yield _Part(subgroup, asked.endpoint, "median_followup", found)
-
-
-def _tests(inside: pd.DataFrame, part: str, levels: Sequence[str], asked: Asked) -> Iterator[_Part]:
-    """Log-rank over all levels and between two; Cox of two levels alone (by band: High against Low), adjusted, and of all levels."""
-    time, event, labels = inside["time_months"], inside["is_event"], inside["label"].tolist()
-    if len(levels) > 2:
-        yield _Part(part, " vs ".join(levels), "logrank", log_rank(time, event, cov.factor(asked.by, labels, levels)).estimate())
-    for b, a in [(LOW, HIGH)] if asked.by == "band" else combinations(levels, 2):
-        two = inside[inside["label"].isin([a, b])].reset_index(drop=True)
-        yield from _two_levels(two, part, a, b, asked)
-    if len(levels) > 2:
-        fit = _cox(inside, [cov.factor(asked.by, labels, levels)])
-        for (name, found), level in zip(fit.estimates().items(), levels[1:], strict=False):
-            yield _Part(
-                part, f"{level} vs {levels[0]}, all levels", "hazard_ratio", _noted(found, f"model with all levels of {asked.by} ({name})")
-            )
-    if asked.score_name is not None:
-        yield from _by_score(inside, part, asked)
-
-
-def _two_levels(two: pd.DataFrame, part: str, a: str, b: str, asked: Asked) -> Iterator[_Part]:
-    term = f"{a} vs {b}"
-    group = cov.factor(asked.by, two["label"].tolist(), (b, a))
-    yield _Part(part, term, "logrank", log_rank(two["time_months"], two["is_event"], group).estimate())
-    fit = _cox(two, [group])
-    yield _Part(part, term, "hazard_ratio", _first(fit))
-    yield _Part(part, term, "c_index", fit.c_index)
-    yield _Part(part, term, "ph_test", _global_test(fit))
-    others, words = adjusters(two, asked.adjust)
-    if others:
-        fit = _cox(two, [group, *others])
-        yield _Part(part, f"{term}, adjusted", "hazard_ratio", _noted(_first(fit), f"multivariable with {words}"))
-        yield from _adjusted_tests(fit, part, f"{term}, adjusted")
-
-
-def _by_score(inside: pd.DataFrame, part: str, asked: Asked) -> Iterator[_Part]:
-    """The score itself, per 0.1: no cut, no band left out."""
-    known = inside[inside["score"].notna()].reset_index(drop=True)
-    score = cov.score_per_tenth(known["score"])
-    fit = _cox(known, [score])
-    yield _Part(part, "score (per 0.1)", "hazard_ratio", _first(fit))
-    yield _Part(part, "score (per 0.1)", "c_index", fit.c_index)
-    others, words = adjusters(known, asked.adjust)
-    if others:
-        fit = _cox(known, [score, *others])
-        for name, found in fit.estimates().items():
-            yield _Part(part, f"{name}, adjusted", "hazard_ratio", _noted(found, f"multivariable with {words}"))
-        yield _Part(part, "score (per 0.1), adjusted", "c_index", fit.c_index)
-        yield from _adjusted_tests(fit, part, "score (per 0.1), adjusted")
-
-
-def _adjusted_tests(fit: CoxFit, part: str, term: str) -> Iterator[_Part]:
-    for test in zph(fit):
-        yield _Part(part, f"{term}: {test.covariate}", "ph_test", test.estimate())
-
-
-def _cox(frame: pd.DataFrame, chosen: Sequence[Covariate]) -> CoxFit:
-    """Fit; where a column repeats another the model has a reason instead of numbers."""
-    try:
-        return cox(frame["time_months"], frame["is_event"], chosen)
-    except InputError as error:
-        nothing = Estimate(None, None, None, n=len(frame), events=int(frame["is_event"].sum()), note=str(error))
-        return CoxFit((), nothing, len(frame), int(frame["is_event"].sum()), 0, "", str(error))
-
-
-def _first(fit: CoxFit) -> Estimate:
-    if not fit.terms:
-        return Estimate(None, None, None, n=fit.n, events=fit.events, note=fit.note)
-    return next(iter(fit.estimates().values()))
-
-
-def _global_test(fit: CoxFit) -> Estimate:
-    return next(test.estimate() for test in zph(fit) if test.covariate == "GLOBAL")
-
-
-def _noted(estimate: Estimate, note: str) -> Estimate:
-    return replace(estimate, note="; ".join(part for part in (estimate.note, note) if part))
+        yield Part(subgroup, asked.endpoint, "median_followup", found)
 
 
 def _none(value: object) -> float | None:

@@ -43,7 +43,7 @@ def export_odds(done: Odds, folder: Path) -> list[Path]:
     sheet = Sheet(
         PAGE_MM,
         title=f"Odds of {event}",
-        notes=score_notes(done.patients, score),
+        notes=(*score_notes(done.patients, score), *done.remarks),
         run_ids=(done.run,),
         synthetic=is_synthetic(done.patients),
     )
@@ -81,12 +81,13 @@ def _figure(done: Survival, part: str, stem: Path) -> list[Path]:
     steps = pd.concat([curve.steps for curve in drawn], ignore_index=True)
     at_risk = pd.concat([curve.at_risk for curve in drawn], ignore_index=True)
     summary = pd.DataFrame([{"label": c.label, "n": c.n, "events": c.events, **_median(c)} for c in curves])
-    tests = pd.DataFrame([row for row in done.rows if row["subgroup"] == part and row["metric"] in ("hazard_ratio", "logrank")])
-    tests = tests[~tests["term"].str.contains(", |score")] if len(tests) else tests
+    tests = pd.DataFrame([row for row in done.plain if row["subgroup"] == part and row["metric"] in ("hazard_ratio", "logrank")])
+    hidden = ", " if done.asked.by == "score" else ", |score"
+    tests = tests[~tests["term"].str.contains(hidden)] if len(tests) else tests
     colours = BAND_COLOURS if done.asked.by == "band" else regimen_colours([c.label for c in curves])
     title = ENDPOINTS[done.asked.endpoint] + ("" if part == "all" else f", {part}")
     cohort = next((f"cohort {row['cohort']}" for row in done.rows if row["cohort"]), "")
-    notes = (cohort, *score_notes(done.patients, done.asked.score_name))
+    notes = (cohort, *score_notes(done.patients, done.asked.score_name), *done.remarks)
     sheet = Sheet(COLUMN_MM, title=title, notes=notes, run_ids=(done.run,), synthetic=is_synthetic(done.patients))
     figure = kaplan_meier_figure(
         steps, at_risk, summary, tests=tests, endpoint=ENDPOINTS[done.asked.endpoint], colours=colours, sheet=sheet

@@ -48,6 +48,8 @@ def odds(
     chosen = selection(cohort, setting, store)
     done = compute(store, chosen, score_name=score, by=by, within=within, outcome=outcome, adjust=_names(adjust))
     show(done.rows, as_json=globals_of(context).as_json, columns=SHOWN)
+    for remark in done.remarks:
+        say(remark)
     if output is not None:
         from her2ladder.analytics.survival_export import export_odds
 
@@ -58,7 +60,9 @@ def survival(
     context: typer.Context,
     endpoint: Annotated[str, typer.Option("--endpoint", help="dfs or os.")] = "dfs",
     score: Score = None,
-    by: Annotated[str | None, typer.Option("--by", metavar="COLUMN", help="band (default with --score), or a covariate.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="band (default with --score), score (per 0.1), or a covariate.")
+    ] = None,
     within: Within = None,
     cohort: Cohort = None,
     setting: Setting = None,
@@ -72,7 +76,7 @@ def survival(
     Example: `ladder survival --score ladder-demo --endpoint os --cohort adjuvant -o results`
     """
     from her2ladder.analytics.cohorts import selection
-    from her2ladder.analytics.survival import Asked
+    from her2ladder.analytics.survival import Asked, default_by
     from her2ladder.analytics.survival import survival as compute
     from her2ladder.errors import InputError
 
@@ -83,9 +87,13 @@ def survival(
     except ValueError:
         raise InputError(f"--times: wanted months, comma-separated, found {times!r}") from None
     store = open_store(context)
-    asked = Asked(endpoint, by or "band", score, within, months, interval, _names(adjust))
+    asked = Asked(endpoint, by or default_by(store, str(score)), score, within, months, interval, _names(adjust))
     done = compute(store, selection(cohort, setting, store), asked)
     show(done.rows, as_json=globals_of(context).as_json, columns=SHOWN)
+    if done.no_bands:
+        say(f"no bands, the score itself instead: {done.no_bands}")
+    for remark in done.remarks:
+        say(remark)
     if output is not None:
         from her2ladder.analytics.survival_export import export_survival
 

@@ -242,6 +242,42 @@ def test_patients_without_score_or_outcome_are_not_in_the_model(clinic: Clinic, 
     assert "2 of 52 patients left out: a value is missing" in adjusted["note"]
 
 
+def test_patients_without_the_score_are_counted_in_words_on_stderr_in_the_rows_and_on_the_figure(
+    clinic: Clinic, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    frame = small().assign(regimen=["a"] * 30 + ["b"] * 30, hr_status=["positive", "negative", "negative"] * 20)
+    frame.loc[:9, "score"] = None
+    answer = command("--store", clinic(frame).root, "--json", "odds", "--score", "s", "--within", "regimen", "-o", tmp_path)
+    assert answer.err.splitlines()[0] == "10 of 60 patients with an outcome have no score s"
+    for row in answer.rows:
+        said = {"all": "10 of 60 patients with an outcome have no score s", "a": "10 of 30 patients with an outcome have no score s"}
+        assert ("no score" in (row["note"] or "")) == (row["subgroup"] != "b")
+        assert said.get(row["subgroup"], "") in (row["note"] or "")
+    assert one(answer.rows, "HR negative vs positive")["n"] == 50  # the same patients
+    assert (tmp_path / "odds.svg").read_text().count("have no score") == 1  # once beside the figure, not at every row
+
+
+def test_a_score_that_leaves_0_to_1_says_in_its_rows_that_0_1_is_of_its_own_scale(clinic: Clinic, ladder: Ladder) -> None:
+    frame = small()
+    plain = ladder(clinic(frame), "odds", "--score", "s")
+    rows = ladder(clinic(frame.assign(score=frame["score"] * 100)), "odds", "--score", "s")
+    lo, hi = frame["score"].min() * 100, frame["score"].max() * 100
+    for term in (SCORE, f"{SCORE}, adjusted"):
+        assert f"score s leaves 0..1 ({lo:.4g} to {hi:.4g}): per 0.1 of its own scale" in one(rows, term)["note"]
+        assert one(rows, term)["value"] ** 100 == pytest.approx(one(plain, term)["value"], rel=1e-4)
+    assert "leaves" not in str(one(rows, "age (per year), adjusted")["note"])
+    assert not any("leaves" in str(row["note"]) for row in plain)
+
+
+def test_the_covariate_itself_is_not_adjusted_for(clinic: Clinic, ladder: Ladder) -> None:
+    rows = ladder(
+        clinic(small(hr_status=["positive", "negative", "negative"] * 20)), "odds", "--by", "age_years", "--adjust", "age_years,hr_status"
+    )
+    row = one(rows, "age (per year), adjusted")
+    assert row["value"] is not None
+    assert row["note"] == "multivariable with hr_status"
+
+
 def test_a_column_that_repeats_another_gets_a_reason_instead_of_a_number(clinic: Clinic, ladder: Ladder) -> None:
     frame = small()
     frame["twice"] = 2 * frame["age_years"]

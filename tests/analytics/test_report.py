@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from her2ladder.analytics.report.captions import CAPTIONS, caption
-from her2ladder.analytics.report.sections import NO_SCORE, follow_up
+from her2ladder.analytics.report.sections import NO_SCORE, association, follow_up
 from her2ladder.analytics.report.tables import baseline, number, result_table
 from her2ladder.errors import InputError
 from her2ladder.queries.init import init
@@ -348,3 +348,21 @@ def test_a_caption_is_words_and_names_the_part_that_the_file_is_of() -> None:
     assert caption("roc_by_regimen") == "ROC curves by regimen"
     assert caption("survival_dfs_THP") == f"{CAPTIONS['survival_dfs']} (THP)"
     assert caption("never_seen") == "Never seen"
+
+
+def test_the_section_of_odds_says_how_many_patients_have_no_score(clinic: Clinic, tmp_path: Path) -> None:
+    residual = np.arange(40) % 2
+    frame = pd.DataFrame({"patient_id": [f"P{i}" for i in range(40)], "cohort": "A", "cohort_role": "construction", "is_pcr": 1 - residual})
+    frame = frame.assign(regimen="THP", score=np.where(np.arange(40) < 6, np.nan, 0.3 + 0.01 * np.arange(40) + 0.1 * residual))
+    section = association(clinic(frame), "s", tmp_path)
+    assert section.notes == ["6 of 40 patients with an outcome have no score s"]
+
+
+def test_a_store_without_construction_patients_has_the_survival_of_the_score_itself(clinic: Clinic, tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"patient_id": [f"P{i}" for i in range(40)], "cohort": "A", "cohort_role": "adjuvant", "score": rng.random(40)})
+    frame = frame.assign(dfs_months=rng.exponential(30, 40).round(1) + 1, dfs_event=np.arange(40) % 2)
+    section = follow_up(clinic(frame), "s", "dfs", tmp_path)
+    assert section.missing[0].startswith("curves by band: score s: bands are cut on construction patients, and none has this score")
+    assert [what for what, _ in section.key] == ["Disease-free survival, hazard ratio score (per 0.1)"]
+    assert [one.caption for one in section.pictures] == ["Disease-free survival, one curve (Kaplan-Meier) with numbers at risk"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from lifelines import KaplanMeierFitter
+from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.datasets import load_gbsg2
 
 from her2ladder.errors import InputError
@@ -343,6 +343,78 @@ def test_patients_without_a_score_are_in_no_band_and_in_no_model(odd: Store, lad
     assert sum(one(rows, "median_survival", "dfs", band)["n"] for band in BANDS) == 40
 
 
+def test_patients_without_a_score_are_counted_in_words(odd: Store, command: Callable[..., Any], tmp_path: Path) -> None:
+    answer = command("--store", odd.root, "--json", "survival", "--score", "s", "--cohort", "few,unscored", "--adjust", "", "-o", tmp_path)
+    said = "20 of 60 patients with follow-up have no score s"
+    assert answer.err.splitlines()[0] == said
+    for metric, term in (
+        ("hazard_ratio", SCORE),
+        ("c_index", SCORE),
+        ("hazard_ratio", "High vs Low"),
+        ("logrank", "Low vs Medium vs High"),
+    ):
+        assert said in one(answer.rows, metric, term)["note"]
+    assert said not in str(one(answer.rows, "median_followup", "dfs")["note"])  # which is of all 60
+    assert (tmp_path / "survival_dfs.svg").read_text().count("20 of 60 patients with follow-up have no") == 1  # the line ends there
+
+
+def test_a_score_that_leaves_0_to_1_says_so_in_its_rows(clinic: Clinic, ladder: Ladder) -> None:
+    frame = followed("made", 60, 1, cohort_role="construction")
+    rows = ladder(clinic(frame.assign(score=frame["score"] * 100)), "survival", "--score", "s", "--adjust", "age_years")
+    for term in (SCORE, f"{SCORE}, adjusted"):
+        assert "score s leaves 0..1 (2 to 98): per 0.1 of its own scale" in one(rows, "hazard_ratio", term)["note"]
+    assert "leaves" not in str(one(rows, "hazard_ratio", "High vs Low")["note"])
+
+
+@pytest.mark.parametrize("cohort", ["few", "few,deadly,quiet,no_high"])
+def test_a_number_has_one_curve_and_a_ratio_per_unit_however_many_patients(odd: Store, ladder: Ladder, cohort: str, tmp_path: Path) -> None:
+    words = ("survival", "--by", "age_years", "--cohort", cohort, "--adjust", "age_years,regimen", "-o", str(tmp_path))
+    rows = ladder(odd, *words)
+    assert {row["subgroup"] for row in rows} == {"all"}
+    assert not [row for row in rows if row["metric"] == "logrank"]
+    for metric in ("hazard_ratio", "c_index", "ph_test"):
+        assert one(rows, metric, "age (per year)")["value"] is not None
+    for metric in ("median_survival", "median_followup"):
+        one(rows, metric, "dfs")
+    assert set(pd.read_parquet(tmp_path / "survival_dfs_steps.parquet")["label"]) == {"all"}
+    assert (tmp_path / "survival_dfs.png").is_file()
+
+
+def test_the_ratio_per_unit_agrees_with_lifelines(reference_store: Store, ladder: Ladder, cohort: pd.DataFrame) -> None:
+    rows = ladder(reference_store, "survival", "--by", "age_years", "--adjust", "")
+    row = one(rows, "hazard_ratio", "age (per year)")
+    fit = CoxPHFitter().fit(cohort[["age_years", "dfs_months", "dfs_event"]], "dfs_months", "dfs_event")
+    assert row["value"] == pytest.approx(float(fit.hazard_ratios_["age_years"]), rel=1e-5)
+    assert row["n"] == 400
+
+
+def test_a_number_of_two_values_stays_a_factor_and_missing_values_are_counted(clinic: Clinic, ladder: Ladder) -> None:
+    frame = followed("made", 60, 1, flag=[0, 1] * 30, size=np.arange(60) % 7 + 0.5)
+    frame.loc[:5, "size"] = np.nan
+    store = clinic(frame)
+    assert one(ladder(store, "survival", "--by", "flag", "--adjust", ""), "hazard_ratio", "1 vs 0")["value"] is not None
+    row = one(ladder(store, "survival", "--by", "size", "--adjust", ""), "hazard_ratio", "size (per unit)")
+    assert row["n"] == 54
+    assert "6 of 60 patients with follow-up have no size" in row["note"]
+
+
+def test_an_adjuvant_store_has_the_score_itself_and_says_why_there_are_no_bands(
+    clinic: Clinic, ladder: Ladder, command: Callable[..., Any], tmp_path: Path
+) -> None:
+    store = clinic(followed("only", 40, 6))
+    answer = command("--store", store.root, "--json", "survival", "--score", "s", "--adjust", "age_years", "-o", tmp_path)
+    assert answer.code == 0
+    assert answer.err.startswith(
+        "no bands, the score itself instead: score s: bands are cut on construction patients, and none has this score"
+    )
+    assert one(answer.rows, "hazard_ratio", SCORE)["n"] == 40
+    assert one(answer.rows, "median_survival", "dfs")["n"] == 40
+    assert {row["subgroup"] for row in answer.rows} == {"all"}
+    assert "score (per 0.1)" in (tmp_path / "survival_dfs.svg").read_text()
+    with pytest.raises(InputError, match=r"bands are cut on construction patients.*cohort_role = construction.*\[constants\]"):
+        ladder(store, "survival", "--score", "s", "--by", "band")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -355,7 +427,8 @@ def test_patients_without_a_score_are_in_no_band_and_in_no_model(odd: Store, lad
         (("--score", "s", "--times", "nan"), r"--times: wanted months from 0 up"),
         (("--score", "nobody"), r"no score called 'nobody'; there is s"),
         (("--by", "shoe_size"), r"--by: patients have no column 'shoe_size' to group by; there is "),
-        (("--by", "dfs_months"), r"--by dfs_months: wanted a column with at most 20 levels, found \d+"),
+        (("--by", "dfs_months"), r"--by dfs_months: it is what the survival analysis is of"),
+        (("--by", "score"), r"survival: wanted --score NAME"),
         (("--score", "s", "--within", "shoe_size"), r"--within: patients have no column 'shoe_size'"),
         (("--score", "s", "--adjust", "shoe_size"), r"--adjust: patients have no column 'shoe_size'; there is "),
         (("--score", "s", "--cohort", "lost"), r"--cohort lost: no patient has dfs_months and dfs_event"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,7 @@ def association(store: Store, score: str, folder: Path) -> Section:
         "odds", "Odds of residual disease", f"ladder odds --score {score} --within regimen", done.run, export_odds(done, folder)
     )
     section.intro = "Logistic regression, per 0.1 of the score; separated data by Firth's penalised likelihood, said in the row."
+    section.notes = list(done.remarks)
     pooled = [row for row in done.rows if row["subgroup"] == "all"]
     section.tables = [
         result_table("Odds ratios, all regimens", pooled),
@@ -211,6 +213,7 @@ def regimens(store: Store, score: str, folder: Path) -> Section:
             is_folded=True,
         ),
     ]
+    section.notes = _left_out("compared", done.left_out)
     section.key = _rate_line([row for row in done.rows if row["metric"] == "pcr_rate" and row["subgroup"] in BANDS])
     return section
 
@@ -230,14 +233,20 @@ def _rate_line(rates: Rows) -> list[tuple[str, str]]:
 
 def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     """Kaplan-Meier, log-rank and Cox of one endpoint."""
-    from her2ladder.analytics.survival import ENDPOINTS, Asked, survival
+    from her2ladder.analytics.survival import ENDPOINTS, Asked, default_by, survival
     from her2ladder.analytics.survival_export import export_survival
 
     chosen = selection("adjuvant" if _has_role(store, "adjuvant") else None, None, store)
-    done = survival(store, chosen, Asked(endpoint, "band", score, _regimens_of_adjuvant(store)))
+    by = default_by(store, score)
+    done = survival(store, chosen, Asked(endpoint, by, score, _regimens_of_adjuvant(store)))
     command = f"ladder survival --score {score} --endpoint {endpoint}{' --cohort adjuvant' if chosen.cohorts else ''}"
     section = _section(endpoint, ENDPOINTS[endpoint], command, done.run, export_survival(done, folder))
     section.intro = "Months from the origin of the clinical table. Log-rank and Wald P are different tests and stand apart."
+    section.missing = [f"curves by band: {done.no_bands}"] if done.no_bands else []
+    section.notes = list(done.remarks)
+    shown = "High vs Low" if by == "band" else "score (per 0.1)"
+    if by == "score":
+        section.pictures = [replace(one, caption=one.caption.replace(" by band", ", one curve")) for one in section.pictures]
     main = [row for row in done.rows if row["metric"] != "survival_at" and _is_main(row)]
     section.tables = [
         result_table("Tests and models, all regimens", main),
@@ -249,9 +258,9 @@ def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
         result_table("Survival at times", [row for row in done.rows if row["metric"] == "survival_at"], is_folded=True),
     ]
     section.key = [
-        (f"{ENDPOINTS[endpoint]}, hazard ratio High against Low", _found(row))
+        (f"{ENDPOINTS[endpoint]}, hazard ratio {shown.replace(' vs ', ' against ')}", _found(row))
         for row in main
-        if row["metric"] == "hazard_ratio" and row["term"] == "High vs Low"
+        if row["metric"] == "hazard_ratio" and row["term"] == shown
     ]
     return section
 
@@ -260,7 +269,17 @@ def _is_main(row: dict[str, Any]) -> bool:
     """What the curves alone say, and High against Low alone and adjusted; the rest is for the reader who asks."""
     if row["metric"] in ("median_survival", "median_followup"):
         return row["subgroup"] in ("all", "Low", "Medium", "High")
-    return row["subgroup"] == "all" and row["term"] in ("High vs Low", "High vs Low, adjusted", "Low vs Medium vs High", "score (per 0.1)")
+    return row["subgroup"] == "all" and row["term"] in (
+        "High vs Low",
+        "High vs Low, adjusted",
+        "Low vs Medium vs High",
+        "score (per 0.1)",
+        "score (per 0.1), adjusted",
+    )
+
+
+def _left_out(done: str, counted: Mapping[str, int]) -> list[str]:
+    return [f"Not {done}: " + "; ".join(f"{n} patients: {why}" for why, n in counted.items())] if counted else []
 
 
 def contrasts(store: Store, score: str, folder: Path) -> Section:
@@ -273,6 +292,7 @@ def contrasts(store: Store, score: str, folder: Path) -> Section:
         "contrasts", "What differs between the bands", "ladder contrast --between band", done.run, export_contrast(done, folder)
     )
     section.intro = "Bands are functions of these features: P between bands is descriptive. The same contrast by response stands beside it."
+    section.notes = _left_out("contrasted", done.left_out)
     section.tables = [
         result_table("Rank-sum contrasts", [row for row in done.rows if str(row["metric"]).startswith("rank_sum")], is_folded=True)
     ]
