@@ -131,7 +131,7 @@ def freeze_bands(store: Store, score_name: str) -> dict[str, Any]:
     """Return the frozen cuts and threshold of a score, learning and freezing them first where that has not been done.
 
     Every analysis by band or threshold calls this before it reads: the cuts are those of the first use, whatever came in later.
-    raises   InputError where no construction patient has the score, or the tertiles coincide
+    raises   InputError where no construction patient has the score, or the tertiles coincide or leave a band empty
     source   statistics.md, Bands and regimens
     """
     held = _held_bands(store, score_name)

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, cohen_kappa_score
 
+from her2ladder.analytics.cohorts import Selection
+from her2ladder.analytics.evaluate.groups import groups
 from her2ladder.errors import InputError
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
@@ -263,6 +265,22 @@ def test_without_construction_patients_there_is_an_auc_and_no_threshold(clinic: 
         assert "construction patients" in row["note"]
 
 
+@pytest.mark.parametrize("values", [(0.1, 0.9), (0.1, 0.1, 0.1, 0.1, 0.9)])
+def test_a_score_that_cannot_be_cut_in_three_has_an_auc_no_band_and_no_threshold(clinic: Clinic, ladder: Ladder, values: Any) -> None:
+    """Whether the tertiles coincide or leave a band empty."""
+    store = clinic(small(60, score=[values[at % len(values)] for at in range(60)]))
+    rows = ladder(store, "evaluate", "--score", "s", "--cohort", "A")
+    assert one(rows, "auc", "s")["value"] is not None
+    row = one(rows, "sensitivity", "s")
+    assert row["value"] is None
+    assert "tertiles: wanted " in row["note"]
+    for words in (("compare", "--by", "band"), ("survival",), ("contrast",)):
+        with pytest.raises(InputError, match="tertiles: wanted "):
+            ladder(store, *words, "--score", "s")
+    with store.reading() as con:
+        assert con.sql("SELECT DISTINCT band FROM score_current").fetchall() == [(None,)]
+
+
 def test_patients_without_score_or_outcome_are_counted_in_the_note(clinic: Clinic, ladder: Ladder) -> None:
     frame = small()
     frame.loc[:4, "is_pcr"] = None
@@ -329,3 +347,11 @@ def test_a_covariate_called_score_does_not_hide_the_score(clinic: Clinic, ladder
     frame[["patient_id", "score"]].to_csv(path, index=False)
     ladder(store, "ingest", "scores", str(path), "--name", "s")
     assert one(ladder(store, "evaluate", "--score", "s", "--cohort", "A"), "auc", "s")["n"] == 60
+
+
+def test_groups_named_by_large_numbers_stay_apart() -> None:
+    site = np.repeat([1000001.0, 1000002.0, 2.5, np.nan], 4)
+    people = pd.DataFrame({"patient_id": [f"P{i}" for i in range(16)], "site": site, "score": 0.5, "residual": 1, "kind": "imported"})
+    people["cohort_role"] = "construction"
+    found = {group.subgroup: len(group.frame) for group in groups(people, Selection(("A",)), ["site"]) if group.by}
+    assert found == {"1000001": 4, "1000002": 4, "2.5": 4, "missing": 4}
