@@ -90,7 +90,7 @@ def compare(store: Store, chosen: Selection, options: CompareOptions) -> Compare
         if "band" in options.by:
             rows += _without_construction(strata, chosen, options)
             rows += crossfitted_rows(this, strata, chosen, str(score_name), INTERVALS[options.interval])
-            rows += suggestion_rows(chosen, score_name) if options.by == ("band", "regimen") else []
+            rows += suggestion_rows(strata, chosen, score_name) if options.by == ("band", "regimen") else []
         rows += baseline_rows(strata, chosen, options.by, score_name)
         rows += adjusted_rows(strata, chosen, options.by, score_name)
         rows = [{**row, "cohort": _label(row["cohort"], chosen, options)} for row in rows]

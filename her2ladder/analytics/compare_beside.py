@@ -23,22 +23,28 @@ from her2ladder.errors import InputError
 from her2ladder.queries.run import Run
 
 ADJUSTED = "odds_ratio_adjusted_pcr"
-EXPLORATORY = "the paper's exploratory reading, not for clinical use"
+EXPLORATORY = "the paper's exploratory reading, not a finding from these data; not for clinical use"
 SUGGESTIONS = {
-    "Low": "de-escalation candidates: THP, TCbH/PCbH",
-    "Medium": "standard: TCbHP/PCbHP",
-    "High": "ADC or TKI: SHR-A1811, TH+pyrotinib",
+    "Low": ("de-escalation candidates", ("THP", "TCbH/PCbH")),
+    "Medium": ("standard", (STANDARD,)),
+    "High": ("ADC or TKI", ("SHR-A1811", "TH+pyrotinib")),
 }
 _ADJUSTERS: dict[str, Callable[[Any], Covariate]] = {"age_years": age_years, "clinical_stage": stage, "hr_status": hr_negative}
 
 
-def suggestion_rows(chosen: Selection, score_name: str | None) -> list[dict[str, Any]]:
-    """Return one row a band with the paper's suggestion (Fig. 3e), labelled as what it is."""
+def suggestion_rows(strata: Strata, chosen: Selection, score_name: str | None) -> list[dict[str, Any]]:
+    """Return one row a band with the paper's suggestion (Fig. 3e), labelled as what it is; it names only regimens that are compared here."""
     none = Estimate(None, None, None)
-    return [
-        result_row("compare", chosen, "suggestion", none, subgroup=band, term=text, note=EXPLORATORY, score_name=score_name)
-        for band, text in SUGGESTIONS.items()
-    ]
+    given = set(strata.frame["group"])
+    rows = []
+    for band, (what, regimens) in SUGGESTIONS.items():
+        named = [regimen for regimen in regimens if regimen in given]
+        if named:
+            text = f"{what}: {', '.join(named)}"
+            rows.append(
+                result_row("compare", chosen, "suggestion", none, subgroup=band, term=text, note=EXPLORATORY, score_name=score_name)
+            )
+    return rows
 
 
 def crossfitted_rows(

@@ -92,7 +92,7 @@ def _tables(done: Compared) -> None:
             shown = {name: row[name] for name in ("subgroup", "term", "events", "n", "value", "lo", "hi", "test")}
             shown = {"pCR" if name == "events" else "rate" if name == "value" else name: value for name, value in shown.items()}
             if suggestion:
-                shown["suggestion (exploratory, not for clinical use)"] = suggestion.get(row["subgroup"], "")
+                shown["the paper's suggestion (not from these data, not for clinical use)"] = suggestion.get(row["subgroup"], "")
             rates.append({**shown, "note": row["note"]})
     show(rates, as_json=False, title=f"pCR rates, {done.cohort}, run {done.run}")
     fisher = {(row["subgroup"], row["term"]): row["p"] for row in done.rows if row["metric"] == "pcr_comparison_fisher"}

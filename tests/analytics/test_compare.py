@@ -188,6 +188,23 @@ def test_suggestions_are_labelled_exploratory_and_not_for_clinical_use(compared:
     rows = [row for row in compared if row["metric"] == "suggestion"]
     assert [row["subgroup"] for row in rows] == ["Low", "Medium", "High"]
     assert all("exploratory" in row["note"] and "not for clinical use" in row["note"] for row in rows)
+    assert all("not a finding from these data" in row["note"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("regimens", "said"),
+    [(("A", "B", "C"), {}), (("A", "THP", "SHR-A1811"), {"Low": "de-escalation candidates: THP", "High": "ADC or TKI: SHR-A1811"})],
+)
+def test_a_suggestion_names_only_regimens_that_are_in_the_data(
+    clinic: Clinic, ladder: Ladder, command: Callable[..., Any], regimens: tuple[str, ...], said: dict[str, str]
+) -> None:
+    frame = pd.DataFrame(
+        {"patient_id": [f"P{i}" for i in range(36)], "cohort": "C", "cohort_role": "construction", "regimen": regimens * 12}
+    )
+    store = clinic(frame.assign(is_pcr=[0, 1] * 18, score=[i / 36 for i in range(36)]))
+    rows = ladder(store, "compare", "--score", "s")
+    assert {row["subgroup"]: row["term"] for row in rows if row["metric"] == "suggestion"} == said
+    assert ("suggestion" in command("--store", store.root, "compare", "--score", "s").out) == bool(said)
 
 
 def test_baseline_within_a_band_counts_what_is_there(compared: list[dict[str, Any]], reference_store: Store) -> None:
@@ -267,6 +284,15 @@ def test_as_paper_pools_three_roles_leaves_the_others_out_and_keeps_thirty(clini
     assert left_out["value"] == 15 + 6  # external TCbHP/PCbHP and ddAC-THP; the adjuvant ones are another setting
 
 
+def test_as_paper_leaves_external_patients_out_whatever_their_regimen(clinic: Clinic, ladder: Ladder) -> None:
+    frame = paper_like()
+    frame.loc[frame.index[frame["cohort"] == "X"][:5], "regimen"] = "THP"
+    rows = ladder(clinic(frame), "compare", "--score", "s", "--by", "band,regimen", "--as", "paper")
+    assert sum(row["n"] for (_, term), row in only(rows, "pcr_rate").items() if term == "THP") == 18
+    (left_out,) = only(rows, "left_out").values()
+    assert left_out["value"] == 15 + 6
+
+
 def test_the_table_without_construction_patients_has_names_of_its_own(clinic: Clinic, ladder: Ladder) -> None:
     rows = ladder(clinic(paper_like()), "compare", "--score", "s", "--as", "paper")
     without = only(rows, "pcr_rate_without_construction")
@@ -312,6 +338,13 @@ def test_patients_without_score_regimen_or_outcome_are_counted_not_dropped_in_si
     rows = ladder(clinic(frame), "compare", "--score", "s")
     assert {term: row["value"] for (_, term), row in only(rows, "left_out").items()} == {"no pCR status": 1, "no regimen": 1, "no band": 2}
     assert only(rows, "pcr_rate")["all", "all"]["n"] == len(frame) - 4
+
+
+def test_a_patient_without_a_setting_is_in_both(clinic: Clinic, ladder: Ladder) -> None:
+    frame = paper_like()[:25].assign(setting=["neoadjuvant"] * 10 + ["adjuvant"] * 10 + [None] * 5)
+    store = clinic(frame)
+    for words, n in (((), 25), (("--setting", "neoadjuvant"), 15), (("--setting", "adjuvant"), 15)):
+        assert only(ladder(store, "compare", "--by", "hr_status", *words), "pcr_rate")["all", "all"]["n"] == n
 
 
 def test_missing_adjusters_are_named_and_not_adjusted_for(clinic: Clinic, ladder: Ladder) -> None:

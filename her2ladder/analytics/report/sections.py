@@ -203,7 +203,9 @@ def regimens(store: Store, score: str, folder: Path) -> Section:
     )
     command = f"ladder compare --score {score} --by band,regimen{' --as paper' if _has_paper_regimens(store) else ''}"
     section = _section("regimens", "Response by band and regimen", command, done.run, export_comparison(done, folder))
-    section.intro = "Regimens are not randomised: rates and tests compare groups that were chosen, not treatments. Suggestions are the paper's exploratory reading, not for clinical use."
+    section.intro = "Regimens are not randomised: rates and tests compare groups that were chosen, not treatments."
+    if any(row["metric"] == "suggestion" for row in done.rows):
+        section.intro += " Suggestions are the paper's exploratory reading, not a finding from these data; not for clinical use."
     section.tables = [
         result_table("pCR rates", [row for row in done.rows if row["metric"] == "pcr_rate"]),
         result_table("Comparisons", [row for row in done.rows if row["metric"] == "pcr_comparison"]),
