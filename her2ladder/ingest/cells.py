@@ -21,6 +21,14 @@ from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FEATURE_DICTIONARY, LABEL_MAP, MANIFEST, PATIENT, QUARANTINE, SCHEMA_VERSION, SLIDE, VOCABULARY
 
+_PATIENTS_OF_SLIDES = """
+SELECT s.slide_id, s.stain, coalesce(arg_max(m.patient_id, m.run), any_value(s.patient_id))
+FROM ladder.base.slide AS s LEFT JOIN ladder.base.manifest AS m ON m.kind = 'cells' AND m.slide_id = s.slide_id AND m.stain = s.stain
+GROUP BY s.slide_id, s.stain"""
+_PATIENTS_KNOWN = """
+SELECT patient_id FROM ladder.base.patient_clinical UNION SELECT patient_id FROM ladder.base.imported_feature
+UNION SELECT patient_id FROM ladder.base.score WHERE kind = 'imported'"""
+
 Report = Callable[[int, int, int], None]
 QUARANTINE_ROWS_A_SLIDE = 1000  # more of one slide are counted, not listed
 
@@ -185,18 +193,19 @@ def _vocabularies(store: Store) -> dict[str, list[str]]:
 
 
 def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], words: dict[str, list[str]]) -> None:
-    """A slide keeps its patient; a stain keeps its vocabulary.
+    """A slide keeps its patient, unless that is only the slide's own name, of which nothing else is known; a stain keeps its vocabulary.
 
     raises   InputError
     """
     with store.reading() as con:
-        rows = con.sql("SELECT slide_id, stain, patient_id FROM ladder.base.slide").fetchall()
-    patients = {(slide_id, stain): patient for slide_id, stain, patient in rows}
+        patients = {(slide_id, stain): patient for slide_id, stain, patient in con.sql(_PATIENTS_OF_SLIDES).fetchall()}
+        known = {patient for (patient,) in con.sql(_PATIENTS_KNOWN).fetchall()}
     for source in sources:
         was = patients.get((source.slide_id, source.stain), source.patient_id)
-        if was != source.patient_id:
+        if was != source.patient_id and (was != source.slide_id or was in known):
             raise InputError(
-                f"slide {source.slide_id}, stain {source.stain}: belongs to patient {was} in the store, found {source.patient_id}"
+                f"slide {source.slide_id}, stain {source.stain}: belongs to patient {was} in the store, found {source.patient_id}: "
+                f"say --patient {was} (manifest column patient_id), or read another patient's slide under another --slide-id"
             )
     for (name, stain), label_map in maps.items():
         if list(label_map.classes) != words.get(stain, list(label_map.classes)):

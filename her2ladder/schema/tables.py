@@ -190,7 +190,7 @@ PATIENT_CLINICAL = Table(
 
 SLIDE = Table(
     "slide",
-    row="one slide of one stain, named once",
+    row="one slide of one stain, named once, with the patient it was first read with; view slide has the one that holds",
     key=("slide_id", "stain"),
     columns=(SLIDE_ID, STAIN, PATIENT_ID, RUN),
     refers=((("patient_id",), "patient"),),

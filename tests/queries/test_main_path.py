@@ -116,6 +116,47 @@ def test_a_patient_with_two_slides_of_a_stain_is_pooled_with_cells_as_weights(pu
     assert wide["Tumor_Lymph_minEdgeLength"] == pytest.approx((5 + 3 * 25) / 4)
 
 
+def test_a_slide_that_stood_for_its_patient_moves_to_the_one_it_is_given(put, run_ladder):
+    """Cells, features and the list of patients follow; the past stays as it was, and the next move is refused with what to say."""
+    cells = [("Tumor", 0, 0), ("Lymph", 3, 4), ("Tumor", 50, 50)]
+    assert put("S1", *cells).code == put("S2", *cells, patient="P1").code == 0
+    assert run_ladder("features", "--workers", 1).code == 0
+    moved = put("S1", *cells, patient="P1")
+    assert moved.code == 0, moved.err
+    ask = lambda sql, *more: [tuple(row.values()) for row in run_ladder("--json", *more, "sql", sql).rows]  # noqa: E731
+    patients = "SELECT patient_id FROM patient ORDER BY 1"
+    assert ask(patients) == [("P1",)]
+    assert ask(patients, "--as-of", "r000003") == [("P1",), ("S1",)]
+    assert ask("SELECT DISTINCT patient_id FROM cell") == ask("SELECT DISTINCT patient_id FROM slide") == [("P1",)]
+    assert ask("SELECT DISTINCT slide_id FROM slide_feature") == [("S2",)]
+    assert run_ladder("features", "--workers", 1).code == 0
+    assert ask("SELECT DISTINCT slide_id, patient_id FROM slide_feature ORDER BY 1") == [("S1", "P1"), ("S2", "P1")]
+    assert ask("SELECT patient_id FROM patient_feature") == [("P1",)]
+    assert run_ladder("check").code == 0
+    for patient in ("S1", "P2"):
+        refused = put("S1", *cells, patient=patient)
+        assert refused.code == 1
+        assert f"slide S1, stain HE: belongs to patient P1 in the store, found {patient}: say --patient P1 (" in refused.err
+
+
+def test_a_slide_keeps_a_patient_of_its_own_name_that_more_is_known_of(put, run_ladder, tmp_path):
+    assert put("S1", ("Tumor", 0, 0)).code == 0
+    (tmp_path / "clinical.csv").write_text("patient_id,cohort\nS1,A\n")
+    assert run_ladder("ingest", "clinical", tmp_path / "clinical.csv").code == 0
+    refused = put("S1", ("Tumor", 0, 0), patient="P1")
+    assert refused.code == 1
+    assert "belongs to patient S1 in the store, found P1: say --patient S1 (" in refused.err
+
+
+def test_a_stain_of_a_slide_that_has_not_moved_keeps_its_patient(put, run_ladder):
+    for stain in ("HE", "HER2"):
+        name = "Tumor" if stain == "HE" else "HER2null"
+        assert put("S1", (name, 0, 0), stain=stain).code == 0
+    assert put("S1", ("Tumor", 0, 0), patient="P1").code == 0
+    rows = run_ladder("--json", "sql", "SELECT patient_id FROM patient ORDER BY 1").rows
+    assert [row["patient_id"] for row in rows] == ["P1", "S1"]
+
+
 def test_plain_duckdb_opens_the_views_from_open_sql(put, store_dir, monkeypatch):
     import duckdb
 
