@@ -24,7 +24,7 @@ def labels_of(frame: pd.DataFrame, column: str, option: str = "--by") -> list[st
     usable = [name for name in frame.columns if name not in _NOT_GROUPS]
     if column not in usable:
         raise InputError(f"{option}: patients have no column {column!r} to group by; there is {', '.join(usable)}")
-    return [_label(value) for value in frame[column].astype(object)]
+    return [label_of(value) for value in frame[column].astype(object)]
 
 
 def levels_of(labels: Sequence[str | None], column: str, option: str = "--by") -> tuple[str, ...]:
@@ -65,7 +65,8 @@ def count_reasons(reasons: pd.Series) -> dict[str, int]:
     return {str(reason): int(n) for reason, n in sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))}
 
 
-def _label(value: object) -> str | None:
+def label_of(value: object) -> str | None:
+    """Return one value as the name of its group, None where it is missing; numbers in full, whole ones without a decimal point."""
     if value is None or value is pd.NA or value != value or not str(value).strip():
         return None
     if isinstance(value, float) and value.is_integer():

@@ -19,14 +19,13 @@ from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_CLINICAL
-from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
+from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS, STAGES
 
 FORBIDDEN = re.compile(
     r"(^|_|\b)(first_?name|last_?name|surname|family_?name|given_?name|full_?name|patient_?name|name|dob|birth_?date|date_of_birth|"
     r"birth_?day|mrn|ssn|address|phone|email|comment|comments|note|notes|remark|remarks|slide_?label)($|_|\b)",
     re.IGNORECASE,
 )
-STAGE = re.compile(r"^(0|I|II|III|IV)([ABC]?)([123]?)$")
 MAX_TEXT = 60
 LONGEST_LIKELY_MONTHS = 600.0
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$")
@@ -34,6 +33,7 @@ _RANGES = {"age_years": (0.0, 120.0), "tils_percent": (0.0, 100.0), "os_months":
 _BOOLEANS = ("is_pcr", "os_event", "dfs_event")
 _WORDS = {"cohort_role": ROLES, "setting": SETTINGS, "hr_status": HR_STATUS}
 _SAME = {"hr_status": {"pos": "positive", "+": "positive", "hr+": "positive", "neg": "negative", "-": "negative", "hr-": "negative"}}
+_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 _IHC = re.compile(r"^(?:IHC)?\s*(?:([0-3])\+?|(\+{1,3}))$", re.IGNORECASE)
 _TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
 
@@ -197,9 +197,10 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
         grade = int(found[1]) if found[1] else len(found[2])
         return f"{grade}+" if grade else "0"
     if name == "clinical_stage":
-        stage = value.upper().removeprefix("STAGE").strip()
-        if not STAGE.match(stage):
-            raise ValueError(f"wanted I, II, III or IV with A, B or C, found {_shown(value)}; [values.clinical_stage] translates")
+        stage = re.sub(r"^(CLINICAL|STAGE|[CP](?=[I0-4]))+", "", re.sub(r"[\s_.-]", "", value.upper().removesuffix(".0")))
+        stage = _ROMAN.get(stage[:1], stage[:1]) + stage[1:]
+        if stage not in STAGES:
+            raise ValueError(f"wanted I, II, III or IV, or IA to IIIC, or 0, found {_shown(value)}; [values.clinical_stage] translates")
         return stage
     if len(value) > 200:
         raise ValueError(f"wanted at most 200 characters, found {len(value)}")

@@ -52,6 +52,7 @@ def ingest_scores(store: Store, path: Path, name: str, predicts: str = "residual
     with run(store, "ingest scores", {"file": path.name, "name": name, "predicts": predicts}) as this:
         this.inputs = source_hash(path)
         other = this.con.execute("SELECT DISTINCT kind, predicts FROM score WHERE score_name = ?", [name]).fetchall()
+        _check_scale(this, name, predicts, probabilities)
         if any(kind != "imported" for kind, _ in other):
             raise InputError(f"score {name!r} belongs to a trained model: choose another --name")
         if any(was != predicts for _, was in other):
@@ -102,6 +103,19 @@ def _toward_residual(value: float | None, predicts: str, probabilities: bool) ->
     if value is None or predicts == "residual":
         return value
     return 1.0 - value if probabilities else -value
+
+
+def _check_scale(this: Run, name: str, predicts: str, probabilities: bool) -> None:
+    """Two files of one score are turned alike: 1 - s beside -s would be two scales.
+
+    raises   InputError
+    """
+    if predicts == "residual":
+        return
+    found = this.con.execute("SELECT min(raw_score), max(raw_score) FROM score WHERE score_name = ?", [name]).fetchall()[0]
+    if found[0] is not None and (found[0] >= 0 and found[1] <= 1) != probabilities:
+        there, here = ("0 to 1", "beyond") if probabilities is False else ("beyond 0 to 1", "within")
+        raise InputError(f"score {name!r}: wanted one scale, found scores {there} in the store and {here} in this file: choose another --name")
 
 
 def _known(this: Run) -> set[str]:

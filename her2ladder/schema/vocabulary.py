@@ -12,6 +12,7 @@ DROP = "drop"  # a label map's word for "do not store"
 ROLES = ("construction", "temporal_validation", "trial_validation", "external_validation", "regimen", "adjuvant", "xenium")
 SETTINGS = ("neoadjuvant", "adjuvant")
 HR_STATUS = ("positive", "negative")
+STAGES = ("0", "I", "IA", "IB", "II", "IIA", "IIB", "III", "IIIA", "IIIB", "IIIC", "IV")  # AJCC, breast
 BANDS = ("Low", "Medium", "High")
 
 # mpp outside these is a wrong unit or a DPI tag, never a scanner (segmentation.md: 352.8 has been seen).

@@ -218,6 +218,7 @@ def test_patients_without_a_value_of_by_are_a_subgroup_of_their_own(clinic: Clin
     rows = ladder(clinic(frame), "evaluate", "--score", "s", "--cohort", "A", "--by", "regimen")
     sizes = {row["subgroup"]: row["n"] for row in rows if row["metric"] == "auc" and row["term"] == "s"}
     assert sizes == {"all": 60, "THP": 25, "TCbHP": 25, "missing": 10}
+    assert {row["cohort"] for row in rows} == {"A"}, "a subgroup is a part of the cohort asked for"
 
 
 # ---- gaps ------------------------------------------------------------------------------------------------------------

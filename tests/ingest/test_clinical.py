@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from her2ladder.analytics.statistics.directions import stage_ordinal
+from her2ladder.schema.vocabulary import STAGES
+
 BASE = "patient_id,cohort,cohort_role,age_years,is_pcr,hr_status\n" + "".join(
     f"P{i},A,adjuvant,{50 + i},{i % 2},positive\n" for i in range(4)
 )
@@ -128,3 +131,42 @@ def test_scores_that_leave_0_to_1_are_told_at_the_door(run_ladder: Any, tmp_path
         (tmp_path / f"{name}.csv").write_text(f"patient_id,score\nP1,{values[0]}\nP2,{values[1]}\n")
     assert "scores lie in 10 to 80, not in 0 to 1" in run_ladder("ingest", "scores", tmp_path / "percent.csv", "--name", "percent").err
     assert "not in 0 to 1" not in run_ladder("ingest", "scores", tmp_path / "share.csv", "--name", "share").err
+
+
+def test_two_files_of_a_turned_score_are_on_one_scale(run_ladder: Any, tmp_path: Path) -> None:
+    for name, values in (("share", (0.2, 0.9)), ("logit", (-1.5, 2.0)), ("more", (0.4, 0.5))):
+        (tmp_path / f"{name}.csv").write_text(f"patient_id,score\n{name}1,{values[0]}\n{name}2,{values[1]}\n")
+
+    def ingest(file: str, name: str) -> Any:
+        return run_ladder("ingest", "scores", tmp_path / f"{file}.csv", "--name", name, "--predicts", "pcr")
+
+    assert ingest("share", "s").code == 0
+    assert "wanted one scale, found scores 0 to 1 in the store and beyond in this file" in ingest("logit", "s").err
+    assert ingest("more", "s").code == 0
+    assert ingest("logit", "z").code == 0
+    assert "beyond 0 to 1 in the store and within in this file" in ingest("share", "z").err
+
+
+@pytest.mark.parametrize(("written", "held"), [("IIA", "IIA"), ("2a", "IIA"), ("Stage IIIC", "IIIC"), ("cII", "II"), ("3", "III"), ("4", "IV")])
+def test_stages_are_held_in_roman(ingest: Any, ask: Any, written: str, held: str) -> None:
+    assert ingest(f"patient_id,cohort,clinical_stage\nP1,A,{written}\n").code == 0
+    assert ask("SELECT clinical_stage FROM patient") == [{"clinical_stage": held}]
+
+
+@pytest.mark.parametrize("written", ["IIC", "IIIA1", "IVA", "0A", "cT2N1", "V"])
+def test_a_stage_that_no_analysis_can_order_is_refused_at_the_door(ingest: Any, written: str) -> None:
+    answer = ingest(f"patient_id,cohort,clinical_stage\nP1,A,{written}\n")
+    assert re.search(rf"clinical_stage: wanted I, II, III or IV, .*, found '{written}'; \[values\.clinical_stage\] translates", answer.err)
+
+
+def test_every_stage_that_is_let_in_can_be_ordered() -> None:
+    ranks = [stage_ordinal(stage) for stage in STAGES]
+    lettered = [rank for stage, rank in zip(STAGES, ranks, strict=True) if stage[-1] in "ABC" or stage in ("0", "IV")]
+    assert lettered == sorted(set(lettered))
+
+
+def test_inverted_events_are_turned(ingest: Any, ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text('inverted = ["dfs_event"]\n[columns]\ndfs_event = "censored"\n')
+    text = "patient_id,cohort,dfs_months,censored\nP1,A,5,1\nP2,A,6,0\nP3,A,7,1\n"
+    assert ingest(text, "--map", tmp_path / "map.toml").code == 0
+    assert [row["dfs_event"] for row in ask("SELECT dfs_event FROM patient ORDER BY patient_id")] == [0, 1, 0]

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from her2ladder.analytics.cohorts import Selection
+from her2ladder.analytics.groups import label_of
 from her2ladder.errors import InputError
 from her2ladder.schema.vocabulary import ROLES
 
@@ -88,7 +89,7 @@ def _group(people: pd.DataFrame, chosen: Selection, subgroup: str, by: str) -> G
 def _words(people: pd.DataFrame, variable: str) -> pd.Series:
     if variable not in people.columns:
         raise InputError(f"--by: patients have no column {variable!r}; there is {', '.join(map(str, people.columns))}")
-    return people[variable].map(lambda v: MISSING if v is None or v != v else f"{v:g}" if isinstance(v, float) else str(v))
+    return people[variable].map(lambda value: label_of(value) or MISSING)
 
 
 def _levels(people: pd.DataFrame, variable: str) -> list[str]:
