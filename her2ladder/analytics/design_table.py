@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ import pandas as pd
 from her2ladder.analytics.learning.design import hr_binary, stage_ordinal
 from her2ladder.errors import InputError
 from her2ladder.queries.run import Run
+from her2ladder.schema.dictionary import features
+from her2ladder.schema.vocabulary import CLASSES
 
 CLINICAL = ("age_years", "clinical_stage", "hr_status")  # what the paper integrates beside the slides
 
@@ -22,12 +25,14 @@ class DesignTable:
     frame         patient_id as index; feature columns in the set's order, then clinical ones; NaN = missing
     features      names of the feature columns
     clinical      names of the clinical columns
+    stains        feature -> stain; None for an imported feature that the paper's dictionary does not name
     input_sha256  patient -> hash of the features, so that a score made from them can be told from a stale one
     """
 
     frame: pd.DataFrame
     features: tuple[str, ...]
     clinical: tuple[str, ...]
+    stains: dict[str, str | None]
     input_sha256: dict[str, str]
 
     @property
@@ -55,7 +60,13 @@ def design_table(this: Run, feature_set: str, clinical: Sequence[str]) -> Design
             raise InputError(f"--clinical: patients have no column {name!r}; there is {', '.join(told.columns)}")
         wide[name] = _as_number(name, told[name].reindex(wide.index))
     hashes = dict(zip(rows["patient_id"], rows["input_sha256"], strict=True))
-    return DesignTable(wide.astype(float), tuple(names), tuple(clinical), hashes)
+    stains = {name: stain or _dictionary().get(name) for name, stain in zip(rows["feature"], rows["stain"], strict=True)}
+    return DesignTable(wide.astype(float), tuple(names), tuple(clinical), stains, hashes)
+
+
+@cache
+def _dictionary() -> dict[str, str]:
+    return {one.feature: stain for stain, classes in CLASSES.items() for one in features(stain, classes)}
 
 
 def _as_number(name: str, values: pd.Series) -> pd.Series:

@@ -19,6 +19,7 @@ from her2ladder.analytics.evaluate.rows import APPARENT, CROSSFITTED
 from her2ladder.analytics.evaluate.selected import candidates_tried, features_selected
 from her2ladder.analytics.evaluate.stage import Evaluation, frozen, measure
 from her2ladder.analytics.evaluate.trained import Behind
+from her2ladder.analytics.missingness import Missing
 from her2ladder.analytics.training import RIVAL, load_model, newest_model
 from her2ladder.queries.run import Run
 from her2ladder.schema.lake import write_whole
@@ -91,7 +92,10 @@ def _cohort(row: Mapping[str, Any], found: Evaluation, details: Mapping[str, Any
         f"Asked for: `{row['cohort']}`. {told['patients']} patients, {told['residual_disease']} with residual disease."
         f" Fingerprint of ids, features and outcomes: `{told['fingerprint'][:16]}`."
     )
-    return f"## Training cohort\n\n{text}\n\n{table(lines)}"
+    held = found.behind.summary.get("missing")
+    lines_of = Missing(**held).words() or ["none"] if held else ["not recorded when this model was trained"]
+    lacking = "\n".join(f"- {line}" for line in lines_of)
+    return f"## Training cohort\n\n{text}\n\n{table(lines)}\n\nMissing features:\n\n{lacking}"
 
 
 def _procedure(behind: Behind, outcome: pd.Series, details: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from her2ladder.analytics.learning.design import Design
 from her2ladder.analytics.learning.nested import Settings
 from her2ladder.analytics.learning.score import score
 from her2ladder.analytics.learning.train import Fitted, train
+from her2ladder.analytics.missingness import Missing, filled_apparent, filled_out_of_fold, missing_of
 from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
@@ -42,6 +43,7 @@ class TrainedModel:
     events: int
     n_without_features: int
     left_out: tuple[str, ...]
+    missing: Missing
     fitted: Fitted
     rival: Fitted | None
 
@@ -113,10 +115,12 @@ def train_model(
                 "cohort": chosen.label,
                 "sha256": sha256,
             }
-            this.insert_new(MODEL, [{**told, "summary": _summary(of, [column for column in of.columns if column in clinical])}])
+            in_model = [column for column in of.columns if column in clinical]
+            this.insert_new(MODEL, [{**told, "summary": _summary(of, in_model, missing_of(of, table.stains))}])
             _write_scores(this, of, score_name, people, table)
     n_without = len(people) - len(known)
-    return TrainedModel(this.id, model_id, name, len(y), int(y.sum()), n_without, result.left_out, fitted, result.rival)
+    missing = missing_of(fitted, table.stains)
+    return TrainedModel(this.id, model_id, name, len(y), int(y.sum()), n_without, result.left_out, missing, fitted, result.rival)
 
 
 def score_patients(store: Store, name: str) -> ScoredPatients:
@@ -176,22 +180,19 @@ def _score_with(this: Run, row: dict[str, Any]) -> dict[str, Any]:
         return done
     scored = score(model, Design.from_frame(frame, table.kinds))
     rows = zip(scored.patient_ids, scored.scores.tolist(), scored.imputed.tolist(), strict=True)
-    this.append(
-        SCORE, [_score_row(name, one, "final", value, table.input_sha256[one]) | {"n_imputed": imputed} for one, value, imputed in rows]
-    )
+    this.append(SCORE, [_score_row(name, one, "final", value, table.input_sha256[one], imputed) for one, value, imputed in rows])
     return done | {"n_with_missing": int((scored.imputed > 0).sum()), "missing": scored.missing}
 
 
 def _write_scores(this: Run, fitted: Fitted, score_name: str, people: pd.DataFrame, table: DesignTable) -> None:
     ids = fitted.patient_ids
     means = fitted.oof_mean.tolist()
-    this.append(
-        SCORE, [_score_row(score_name, one, "out_of_fold", value, table.input_sha256[one]) for one, value in zip(ids, means, strict=True)]
-    )
-    apparent = fitted.apparent["ensemble"].tolist()
-    this.append(
-        SCORE, [_score_row(score_name, one, "apparent", value, table.input_sha256[one]) for one, value in zip(ids, apparent, strict=True)]
-    )
+    for kind, values, filled in (
+        ("out_of_fold", means, filled_out_of_fold(fitted)),
+        ("apparent", fitted.apparent["ensemble"].tolist(), filled_apparent(fitted)),
+    ):
+        rows = zip(ids, values, filled.tolist(), strict=True)
+        this.append(SCORE, [_score_row(score_name, one, kind, value, table.input_sha256[one], n) for one, value, n in rows])
     this.append(FOLD_PREDICTION, _fold_rows(fitted, score_name))
     cuts = band_row(score_name, pd.DataFrame({"cohort": people.loc[list(ids), "cohort"], "score": means, "residual": fitted.y}))
     this.append(MODEL_BAND, [cuts])
@@ -218,7 +219,7 @@ def _fold_rows(fitted: Fitted, score_name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _score_row(score_name: str, patient_id: str, kind: str, value: float, input_sha256: str) -> dict[str, Any]:
+def _score_row(score_name: str, patient_id: str, kind: str, value: float, input_sha256: str, n_imputed: int) -> dict[str, Any]:
     return {
         "score_name": score_name,
         "patient_id": patient_id,
@@ -226,11 +227,12 @@ def _score_row(score_name: str, patient_id: str, kind: str, value: float, input_
         "score": value,
         "raw_score": value,
         "predicts": "residual",
+        "n_imputed": n_imputed,
         "input_sha256": input_sha256,
     }
 
 
-def _summary(fitted: Fitted, clinical: Sequence[str]) -> str:
+def _summary(fitted: Fitted, clinical: Sequence[str], missing: Missing) -> str:
     """Return as JSON what was tried, chosen and weighted: what model cards and figures read."""
     tried = [
         {"candidate": t.candidate, "params": t.params, "folds": t.folds, "log_loss": t.log_loss, "auc": t.auc, "is_chosen": t.chosen}
@@ -244,6 +246,7 @@ def _summary(fitted: Fitted, clinical: Sequence[str]) -> str:
         "weights": fitted.ensemble.weights,
         "selected": [{"column": c, "share_of_folds": share, "is_in_vote": final} for c, share, final in fitted.selected()],
         "tried": tried,
+        "missing": missing.__dict__,
         "seed": fitted.settings.seed,
         "budget": fitted.settings.budget,
         "folds": fitted.settings.outer_folds,

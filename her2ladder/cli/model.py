@@ -73,6 +73,8 @@ def train(
         say(f"left out: {done.n_without_features} patients with an outcome but without features of the set {features}")
     if done.left_out:
         say(f"left out: columns that are constant or missing for all patients: {', '.join(done.left_out)}")
+    for line in done.missing.words():
+        say(line)
     say(f"model card in {write_card(store, name, store.root / 'models' / done.model_id / 'card.md')}")
     say(f"next: ladder score --model {name}; ladder evaluate --score {name}")
 

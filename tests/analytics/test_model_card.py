@@ -38,6 +38,11 @@ def test_the_card_counts_the_training_patients(card: str) -> None:
     assert "Asked for: `construction`. 60 patients," in told
 
 
+def test_the_card_says_how_many_training_patients_lack_features(card: str) -> None:
+    """Every eleventh of 60 patients lacks one feature; nobody lacks a stain, and the rival is offered no feature."""
+    assert section(card, "Training cohort").rstrip().endswith("Missing features:\n\n- 6 of 60 training patients lack at least one feature")
+
+
 def test_the_card_prints_the_numbers_of_evaluate(card: str, trained_store: Store, ladder: Ladder) -> None:
     rows = ladder(trained_store, "evaluate", "--score", "m", "--cohort", "construction")
     auc = {row["term"]: row for row in rows if row["metric"] == "auc_logit"}
