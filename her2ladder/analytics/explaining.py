@@ -80,7 +80,8 @@ def explain_model(store: Store, name: str, chosen: Selection | None = None, *, s
         clinical = json.loads(row["summary"])["clinical"]
         importance = _importance(told, used, clinical)
         note = IN_SAMPLE if trained & set(ids) else ""
-        rows = [_row(label, str(row["name"]), one, len(ids), walks, note) for one in importance.to_dict("records")]
+        n_walks = min(walks, int(background.sum()))  # fewer patients than walks: all of them are the background
+        rows = [_row(label, str(row["name"]), one, len(ids), n_walks, note) for one in importance.to_dict("records")]
         this.append(ANALYSIS_RESULT, rows)
     values = _values(told, used, ids, design.values[of_whom])
     shown = people[people["patient_id"].isin(ids)]
