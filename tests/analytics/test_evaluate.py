@@ -303,7 +303,7 @@ def test_an_all_missing_variable_is_no_default_rival_and_says_so_when_asked_for(
     ("words", "said"),
     [
         (("--score", "nobody"), r"no score called 'nobody'; there is s"),
-        (("--score", "s", "--cohort", "Z"), r"--cohort: no cohort or role called 'Z'; there is A, adjuvants"),
+        (("--score", "s", "--cohort", "Z"), r"--cohort: no cohort or role called 'Z' in this store; there is A, adjuvants"),
         (("--score", "s", "--cohort", "adjuvants"), r"--cohort adjuvants: wanted patients with an outcome .* found none"),
         (("--score", "s", "--by", "shoe_size"), r"--by: patients have no column 'shoe_size'; there is "),
         (("--score", "s", "--by", "patient_id"), r"--by patient_id: wanted at most 30 levels, found 63"),

@@ -107,6 +107,10 @@ def test_bins_hold_every_patient_once_with_wilson_bars(cohort: pd.DataFrame) -> 
     assert len(calibration_bins(cohort.residual[:99], cohort.score[:99])) == 5
 
 
+def test_there_are_ten_bins_from_a_hundred_patients_on_and_five_below() -> None:
+    assert [len(calibration_bins(np.arange(n) % 2, np.linspace(0.01, 0.99, n))) for n in (99, 100)] == [5, 10]
+
+
 def test_equal_scores_never_stand_in_two_bins() -> None:
     y, score = [0, 1, 0, 1, 1, 0, 1], [0.2] * 5 + [0.6, 0.9]
     bins = calibration_bins(y, score)

@@ -71,6 +71,14 @@ def test_difference_is_between_the_two_curves_and_swaps_sign(cohort: pd.DataFram
     assert (same.difference == 0).all()
 
 
+def test_against_a_score_that_calls_nobody_the_difference_and_its_band_are_those_of_the_score(cohort: pd.DataFrame) -> None:
+    """The patients are drawn in one order whichever score is asked for, so the two bands are the same to the last bit."""
+    found = net_benefit_difference(cohort.residual, cohort.score, np.zeros(len(cohort)))
+    alone = net_benefit_band(cohort.residual, cohort.score)
+    assert np.array_equal(found.band.lo, alone.lo)
+    assert np.array_equal(found.band.hi, alone.hi)
+
+
 def test_one_class_has_a_curve_but_no_band() -> None:
     assert decision_curve([1, 1], [0.2, 0.9], [0.5]).model[0] == 0.5
     band = net_benefit_band([1, 1, 0], [0.2, 0.9, 0.4])

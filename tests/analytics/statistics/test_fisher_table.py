@@ -53,6 +53,11 @@ def test_monte_carlo_repeats_by_its_seed_and_meets_the_enumeration() -> None:
     assert "Monte Carlo" in simulated.test
 
 
+def test_the_observed_table_counts_among_the_simulated_so_that_p_is_never_0() -> None:
+    """Nothing as uneven as 30 patients a diagonal cell is ever drawn: P = (1 + 0) / (1 + 10000)."""
+    assert fisher_table(np.diag([30] * 4), work=0).p == 1 / 10_001
+
+
 def test_transposing_permuting_and_empty_lines_change_nothing() -> None:
     table = np.array([[5, 1, 2], [0, 4, 3]])
     p = fisher_table(table).p

@@ -116,6 +116,13 @@ def test_before_the_first_event_there_is_no_interval_but_at_time_0_there_is() ->
         assert (early.surv, early.lo, early.note) == (1, None, "no interval: no event so far")
 
 
+def test_a_log_interval_never_passes_1() -> None:
+    """One of twenty dies first: .95 exp(1.96 sqrt(1 / (20 x 19))) = 1.0505 is cut at 1, as in R."""
+    found = kaplan_meier(list(range(1, 21)), [1] + [0] * 19, interval="log").at([1])[0]
+    assert (found.surv, found.hi) == (0.95, 1.0)
+    assert found.lo == pytest.approx(0.95 * np.exp(-1.959963984540054 / np.sqrt(380)))
+
+
 def test_when_all_have_died_the_curve_is_0_without_an_interval() -> None:
     last = kaplan_meier([1, 2], [1, 1]).at([2])[0]
     assert (last.surv, last.lo, last.se, last.note) == (0.0, None, None, "no interval: nobody left at risk")
