@@ -29,7 +29,9 @@ def cells(
     slide_mpp: Annotated[float | None, typer.Option("--slide-mpp", help="Micrometres per pixel of the slide's level 0.")] = None,
     label_map: Annotated[str | None, typer.Option("--label-map", help="Preset or TOML file; default: the labels are the classes.")] = None,
     format_: Annotated[str, typer.Option("--format", help="auto, or the name of a format.")] = "auto",
-    columns: Annotated[str | None, typer.Option("--columns", help="Point tables: x_px=X,y_px=Y,cell_class=type")] = None,
+    columns: Annotated[
+        str | None, typer.Option("--columns", help="Point tables: x_px=X,y_px=Y,cell_class=type; x_um, y_um where X and Y are micrometres")
+    ] = None,
     width_px: Annotated[int | None, typer.Option("--width-px", help="Width of the slide; cells outside are left out.")] = None,
     height_px: Annotated[int | None, typer.Option("--height-px", help="Height of the slide.")] = None,
     max_bad_share: Annotated[float, typer.Option("--max-bad-share", help="A slide with more bad cells than this is refused.")] = 0.01,
@@ -135,7 +137,9 @@ def _imported(context: typer.Context, done: object) -> None:
 
     assert isinstance(done, ImportSummary)
     row = {key: value for key, value in done.__dict__.items() if key not in ("unknown", "note")}
-    show([{**row, "unknown": done.unknown, "note": done.note}] if globals_of(context).as_json else [row], as_json=globals_of(context).as_json)
+    show(
+        [{**row, "unknown": done.unknown, "note": done.note}] if globals_of(context).as_json else [row], as_json=globals_of(context).as_json
+    )
     say(f"{done.n_patients} patients; {done.n_known} of them are in a clinical table")
     _list("patients that no clinical table names", done.unknown)
     if done.note:
