@@ -53,11 +53,25 @@ def selection(text: str | None, setting: str | None, store: Store) -> Selection:
         names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     unknown = [name for name in names if name not in known]
     if unknown:
-        there = ", ".join(sorted(name for name, _ in found)) or "no cohort yet (ladder ingest clinical)"
-        raise InputError(f"--cohort: no cohort or role called {unknown[0]!r}; there is {there}; roles: {', '.join(ROLES)}")
+        way = f"; name a cohort, or give one the role: {give_role(unknown[0])}" if found and unknown[0] in ROLES else ""
+        raise InputError(f"--cohort: no cohort or role called {unknown[0]!r} in this store; {_there(found)}{way}")
     if setting is not None and setting not in ("neoadjuvant", "adjuvant"):
         raise InputError(f"--setting: wanted neoadjuvant or adjuvant, found {setting!r}")
     return Selection(names, setting)
+
+
+def _there(cohorts: Sequence[tuple[str, str | None]]) -> str:
+    """Say which cohorts and roles a store has."""
+    if not cohorts:
+        return "there is no cohort yet (ladder ingest clinical)"
+    roles = [role for role in ROLES if role in {held for _, held in cohorts}]
+    names = ", ".join(sorted(name for name, _ in cohorts))
+    return f"there is {names}; {'roles: ' + ', '.join(roles) if roles else 'none has a role'}"
+
+
+def give_role(role: str) -> str:
+    """Say how a cohort is given a role."""
+    return f'cohort_role = {role} in its clinical table, or `[constants] cohort_role = "{role}"` in the column map'
 
 
 def patients(this: Run, chosen: Selection, score_name: str | None = None) -> pd.DataFrame:
@@ -164,8 +178,8 @@ def has_bands(store: Store, score_name: str) -> bool:
 def no_construction(score_name: str) -> str:
     """Return in one line why a score has no bands, and what to do."""
     return (
-        f"score {score_name}: bands are cut on construction patients, and none has this score; say which cohort that is: cohort_role ="
-        ' construction in its clinical table, or `[constants] cohort_role = "construction"` in the column map'
+        f"score {score_name}: bands are cut on construction patients, and none has this score;"
+        f" say which cohort they are: {give_role('construction')}"
     )
 
 

@@ -183,7 +183,7 @@ def test_the_files_hold_the_rows_and_the_figure(clinic: Clinic, ladder: Ladder, 
         (("--score", "ref", "--adjust", "shoe_size"), r"--adjust: patients have no column 'shoe_size'; there is "),
         (("--by", "shoe_size"), r"--by: patients have no column 'shoe_size' to group by; there is "),
         (("--by", "band"), r"--by band: bands are cut from a score: name it with --score NAME"),
-        (("--score", "ref", "--cohort", "Z"), r"--cohort: no cohort or role called 'Z'; there is reference"),
+        (("--score", "ref", "--cohort", "Z"), r"--cohort: no cohort or role called 'Z' in this store; there is reference"),
         (("--score", "ref", "--setting", "palliative"), r"--setting: wanted neoadjuvant or adjuvant, found 'palliative'"),
         (("--score", "ref", "--setting", "adjuvant"), r"no patient"),
     ],
@@ -276,6 +276,18 @@ def test_the_covariate_itself_is_not_adjusted_for(clinic: Clinic, ladder: Ladder
     row = one(rows, "age (per year), adjusted")
     assert row["value"] is not None
     assert row["note"] == "multivariable with hr_status"
+
+
+def test_an_unknown_role_names_the_roles_that_the_store_has_and_the_way_to_give_one(clinic: Clinic, ladder: Ladder) -> None:
+    said = (
+        "--cohort: no cohort or role called 'construction' in this store; there is A; roles: adjuvant; name a cohort, or give one the role:"
+        ' cohort_role = construction in its clinical table, or `[constants] cohort_role = "construction"` in the column map'
+    )
+    with pytest.raises(InputError) as caught:
+        ladder(clinic(small(cohort_role="adjuvant")), "train", "--name", "m")
+    assert str(caught.value) == said
+    with pytest.raises(InputError, match=r"'Z' in this store; there is A; none has a role$"):
+        ladder(clinic(small().drop(columns="cohort_role")), "odds", "--score", "s", "--cohort", "Z")
 
 
 def test_a_column_that_repeats_another_gets_a_reason_instead_of_a_number(clinic: Clinic, ladder: Ladder) -> None:
