@@ -339,6 +339,7 @@ def test_table_1_names_a_variable_once_and_leaves_out_missing_rows_of_zero() -> 
     table = baseline([*lines, line("Age", "Missing", "1 (10 %)")])
     assert [(one["Variable"], one["P"]) for one in table.rows] == [("HR", "0.5 [1]"), ("", ""), ("Age", "")]
     assert table.footnotes == ("Fisher",)
+    assert list(table.rows[0]) == ["Variable", "Level", "Overall", "A", "P", "SMD"]  # everyone before the groups
     assert table.remarks == ("Nobody lacks a value of: HR.",)
 
 

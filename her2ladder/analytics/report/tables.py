@@ -8,6 +8,7 @@ from typing import Any
 
 from her2ladder.analytics.figures.words import p_value
 from her2ladder.analytics.report.parts import Table
+from her2ladder.analytics.statistics.baseline import OVERALL
 from her2ladder.analytics.survival import ENDPOINTS
 
 METRICS = {
@@ -56,7 +57,10 @@ def number(value: float) -> str:
 
 
 def baseline(lines: Sequence[Mapping[str, str]]) -> Table:
-    """Return Table 1 with each variable named once, tests as notes, and no row of missing values where nobody misses one."""
+    """Return Table 1 with each variable named once, tests as notes, and no row of missing values where nobody misses one.
+
+    Everyone stands before the groups: with many cohorts the last columns are seen by scrolling alone.
+    """
     notes: dict[str, int] = {}
     kept: list[dict[str, str]] = []
     complete: list[str] = []
@@ -71,7 +75,7 @@ def baseline(lines: Sequence[Mapping[str, str]]) -> Table:
         shown["P"] += f" [{notes.setdefault(test, len(notes) + 1)}]" if test else ""
         shown["Variable"] = "" if line["Variable"] == last else line["Variable"]
         last = line["Variable"]
-        kept.append(shown)
+        kept.append({name: shown[name] for name in dict.fromkeys(("Variable", "Level", OVERALL, *shown)) if name in shown})
     told = [f"Nobody lacks a value of: {', '.join(complete)}."] if complete else []
     return Table("Table 1. Baseline by cohort", kept, footnotes=tuple(notes), remarks=tuple(told))
 
