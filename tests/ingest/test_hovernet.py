@@ -48,6 +48,12 @@ def test_a_small_slide_reads_as_one_can_check_by_eye(nuclei: Any, hovernet: Any,
     assert (written.n_rows, written.n_records, written.n_quarantined, written.quanta_per_px) == (5, 5, 0, 1)
 
 
+def test_the_area_of_pixels_that_are_not_square_is_width_times_height(nuclei: Any, hovernet: Any, read: Any) -> None:
+    """20 x 20 px at 0.25 and 0.5 um/px: 5 x 10 um."""
+    _, rows = read(hovernet(nuclei(2)), mpp_x=0.25, mpp_y=0.5)
+    assert rows["area_um2"].to_pylist() == [50.0, 50.0]
+
+
 def test_every_value_is_that_of_json_load_and_shapely(made: Any, tmp_path: Path, read: Any) -> None:
     path = tmp_path / "slide.json"
     made.write_hovernet(path, 3000, seed=2)

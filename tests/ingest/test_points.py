@@ -48,6 +48,18 @@ def test_a_table_in_micrometres_is_kept_to_the_last_bit_and_needs_no_mpp(table: 
     assert read(path, label_map="store", mpp_x=0.3, mpp_y=0.3)[1]["x_um"][0].as_py() == 0.1
 
 
+def test_two_mpp_of_the_command_are_those_of_x_and_y_and_others_read_the_file_again(table: Any, run_ladder: Any) -> None:
+    path = table("cell_class,x_px,y_px\nTumor,100,200\n")
+    ask = "SELECT x_um, y_um, mpp_x, mpp_y FROM cell"
+    states = []
+    for mpp in ("0.25,0.5", "0.25,0.5", "0.5"):
+        answer = run_ladder("--json", "ingest", "cells", path, "--stain", "HE", "--mpp", mpp, "--workers", 1)
+        states += [row["state"] for row in answer.rows]
+        wanted = (25.0, 100.0, 0.25, 0.5) if mpp == "0.25,0.5" else (50.0, 100.0, 0.5, 0.5)
+        assert [tuple(row.values()) for row in run_ladder("--json", "sql", ask).rows] == [wanted]
+    assert states == ["read", "unchanged", "read"]
+
+
 def test_pixels_without_mpp_are_refused_with_the_way_to_give_it(table: Any, read: Any) -> None:
     with pytest.raises(InputError, match=r"no mpp: coordinates are in pixels; .*--mpp 0.25"):
         read(table(TABLE), label_map="store", mpp_x=None, mpp_y=None)

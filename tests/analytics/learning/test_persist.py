@@ -8,6 +8,7 @@ import pickle
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,15 @@ def test_scoring_takes_columns_in_any_order_and_reports_what_was_missing(trained
     assert scored.missing[used[0]] == 2
     assert scored.n_used == len(used)
     assert scored.positive == tuple((scored.scores >= model.cuts.threshold).tolist())
+
+
+def test_a_score_at_the_threshold_is_positive(trained: Trained) -> None:
+    model = trained.model
+    design = Design(tuple("abcdef"), model.columns, ("continuous",) * 30, model.values[:6])
+    middle = float(np.sort(model.ensemble.scores(design.values))[3])
+    scored = score(replace(model, cuts=replace(model.cuts, threshold=middle)), design)
+    assert dict(zip(scored.scores.tolist(), scored.positive, strict=True))[middle] is True
+    assert sum(scored.positive) == 3
 
 
 def test_features_that_the_table_lacks_are_listed(trained: Trained, folder: Path) -> None:
