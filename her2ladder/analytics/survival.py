@@ -177,7 +177,10 @@ def _models(frame: pd.DataFrame, inside: pd.DataFrame, part: str, groups: _Group
     if asked.score_name is not None:
         score = cov.score_per_tenth(inside["score"])
         scale = own_scale(frame, asked.score_name)
-        for row in number_rows(inside, part, score, adjust):
+        is_beside = groups.number is not None and asked.by != "score"  # then the other covariates' rows are those of the number's model
+        for row in number_rows(inside, part, score, asked.adjust):
+            if is_beside and not row.term.startswith(score.name):
+                continue
             is_ratio = row.metric == "hazard_ratio" and row.term.startswith(score.name)
             yield replace(row, remark="; ".join(text for text in (lacking, scale if is_ratio else "") if text))
 

@@ -388,6 +388,15 @@ def test_the_ratio_per_unit_agrees_with_lifelines(reference_store: Store, ladder
     assert row["n"] == 400
 
 
+def test_a_number_beside_a_score_leaves_the_score_s_own_model_as_it_is_and_no_row_stands_twice(odd: Store, ladder: Ladder) -> None:
+    words = ("survival", "--score", "s", "--cohort", "few", "--adjust", "age_years,regimen")
+    rows, plain = ladder(odd, *words, "--by", "age_years"), ladder(odd, *words)
+    keys = [(row["metric"], row["term"], row["subgroup"]) for row in rows]
+    assert len(set(keys)) == len(keys)
+    assert one(rows, "hazard_ratio", f"{SCORE}, adjusted")["value"] == one(plain, "hazard_ratio", f"{SCORE}, adjusted")["value"]
+    assert one(rows, "hazard_ratio", "age (per year), adjusted")["note"].endswith("multivariable with regimen")
+
+
 def test_a_number_of_two_values_stays_a_factor_and_missing_values_are_counted(clinic: Clinic, ladder: Ladder) -> None:
     frame = followed("made", 60, 1, flag=[0, 1] * 30, size=np.arange(60) % 7 + 0.5)
     frame.loc[:5, "size"] = np.nan
