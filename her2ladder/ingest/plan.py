@@ -158,7 +158,8 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
     if not path.is_file():
         fault = f"{where}: {path}: no such file"
     slide_mpp = mpp_of(row["slide_mpp"], where)[0] if row.get("slide_mpp") else told.slide_mpp
-    source = _checked(path, row.get("slide_id") or _stem(path), row.get("patient_id"), own.stain, mpp_x, mpp_y, slide_mpp, own, where)
+    slide_id, patient_id = row.get("slide_id") or told.slide_id or _stem(path), row.get("patient_id") or told.patient_id
+    source = _checked(path, slide_id, patient_id, own.stain, mpp_x, mpp_y, slide_mpp, own, where)
     return Source(**{**source.__dict__, "fault": fault})
 
 
@@ -244,9 +245,12 @@ def _whole(text: str | None, where: str, what: str) -> int | None:
     if not text:
         return None
     try:
-        return int(float(text))
-    except ValueError:
-        raise InputError(f"{where}: {what}: wanted whole pixels, found {text!r}") from None
+        size = int(float(text))
+    except (ValueError, OverflowError):  # no number; infinite
+        size = 0
+    if size < 1:
+        raise InputError(f"{where}: {what}: wanted whole pixels, found {text[:40]!r}")
+    return size
 
 
 def _stem(path: Path) -> str:

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from her2ladder.analytics.explaining import explain_model
-from her2ladder.analytics.learning.explain import WALKS
 from her2ladder.errors import InputError, MissingError
 from her2ladder.schema.store import Store
 
@@ -61,9 +60,7 @@ def test_rows_hold_the_mean_of_the_absolute_values_that_the_file_holds(trained_s
     assert {row["cohort"] for row in rows} == {"training patients"}
     assert set(values["run"]) == {rows[0]["run"]}
     assert all("does not say how well it predicts" in row["note"] for row in rows)
-    with trained_store.reading() as con:
-        n = con.sql("SELECT count(*) FROM score WHERE score_name = 'm' AND kind = 'apparent'").fetchall()[0][0]
-    assert all(f", {min(n, WALKS)} background patients" in row["test"] for row in rows)
+    assert all(", 10 background patients" in row["test"] for row in rows)
     with trained_store.reading() as con:
         held = con.execute("SELECT count(*) FROM analysis_result WHERE run = ?", [rows[0]["run"]]).fetchall()
     assert held == [(len(rows),)]
@@ -97,6 +94,10 @@ def test_other_patients_can_be_explained_and_the_same_seed_gives_the_same_values
     assert not first.values["shap"].equals(other.values["shap"])
     assert all(row["note"] is None and row["cohort"] == "B" for row in first.rows)
     assert all(", 5 background patients" in row["test"] for row in first.rows)
+    with trained_store.reading() as con:
+        n = con.sql("SELECT count(*) FROM score WHERE score_name = 'm' AND kind = 'apparent'").fetchall()[0][0]
+    everyone = explain_model(trained_store, "m", Selection(("B",)), walks=n + 7)
+    assert all(f", {n} background patients" in row["test"] for row in everyone.rows)
     with trained_store.reading() as con:
         final = dict(con.sql("SELECT patient_id, score FROM score WHERE score_name = 'm' AND kind = 'final'").fetchall())
     outputs = first.values[first.values["model"] == "ensemble"].groupby("patient_id")["output"].first().to_dict()

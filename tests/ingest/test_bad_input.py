@@ -431,3 +431,19 @@ def test_the_command_itself_exits_with_one_line_and_no_traceback(empty_store: Pa
     nowhere = ladder(tmp_path / "nowhere", "runs")
     assert (nowhere.returncode, nowhere.stderr.count(os.linesep)) == (1, 1)
     assert "no store here" in nowhere.stderr
+
+
+@pytest.mark.parametrize("size", ["inf", "-5", "0", "wide"])
+def test_a_size_that_no_slide_has_is_refused(refused: Any, nuclei: Any, hovernet: Any, tmp_path: Path, size: str) -> None:
+    hovernet(nuclei(3), name="a.json")
+    (tmp_path / "m.csv").write_text(f"path,mpp,width_px\na.json,0.25,{size}\n")
+    line = refused("ingest", "cells", tmp_path / "m.csv", "--stain", "HE")
+    assert f"line 2: width_px: wanted whole pixels, found '{size}'" in line
+
+
+def test_the_command_line_fills_what_a_manifest_lacks(run_ladder: Any, nuclei: Any, hovernet: Any, tmp_path: Path) -> None:
+    hovernet(nuclei(3), name="a.json")
+    (tmp_path / "m.csv").write_text("path,mpp\na.json,0.25\n")
+    words = ("--stain", "HE", "--label-map", "pannuke", "--patient", "P9", "--slide-id", "S9")
+    assert run_ladder("ingest", "cells", tmp_path / "m.csv", *words).code == 0
+    assert run_ladder("--json", "sql", "SELECT slide_id, patient_id FROM slide").rows == [{"slide_id": "S9", "patient_id": "P9"}]
