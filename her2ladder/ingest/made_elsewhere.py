@@ -115,7 +115,9 @@ def _check_scale(this: Run, name: str, predicts: str, probabilities: bool) -> No
     found = this.con.execute("SELECT min(raw_score), max(raw_score) FROM score WHERE score_name = ?", [name]).fetchall()[0]
     if found[0] is not None and (found[0] >= 0 and found[1] <= 1) != probabilities:
         there, here = ("0 to 1", "beyond") if probabilities is False else ("beyond 0 to 1", "within")
-        raise InputError(f"score {name!r}: wanted one scale, found scores {there} in the store and {here} in this file: choose another --name")
+        raise InputError(
+            f"score {name!r}: wanted one scale, found scores {there} in the store and {here} in this file: choose another --name"
+        )
 
 
 def _known(this: Run) -> set[str]:

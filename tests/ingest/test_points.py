@@ -316,3 +316,13 @@ def test_real_nuclei_as_a_table_count_as_they_were_labelled(shared_data: Path, r
     )
     assert written.counts["Tumor"] == frame.filter(pl.col("type5") == "tumor").height
     assert sorted(rows["x_um"].to_pylist()) == sorted(frame["x_um"].to_list())
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_decimal_commas_are_read_where_commas_do_not_part_columns(run_ladder: Any, tmp_path: Path, separator: str) -> None:
+    rows = [("cell_id", "cell_class", "x_um", "y_um"), ("a", "Tumor", "318,48", "1,234"), ("b", "Lymph", "7", "1,5e2"), ("c", "Lymph", "2.5", "3")]
+    path = tmp_path / "S1.csv"
+    path.write_text("\n".join(separator.join(row) for row in rows) + "\n")
+    assert run_ladder("ingest", "cells", path, "--stain", "HE").code == 0
+    found = run_ladder("--json", "sql", "SELECT source_id, x_um, y_um FROM cell ORDER BY source_id").rows
+    assert [tuple(row.values()) for row in found] == [("a", 318.48, 1.234), ("b", 7, 150), ("c", 2.5, 3)]

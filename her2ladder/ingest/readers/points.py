@@ -1,7 +1,8 @@
 """Point tables, CSV (also .gz) or Parquet: cell_id, cell_class, and x_px, y_px or x_um, y_um; other names through a mapping.
 
 Optional columns: class_prob, area_um2, membrane_completeness, membrane_od, cytoplasm_od. Streamed, a block at a time.
-Text is UTF-8; a header that is not says that the file is Latin-1 (Windows), which is read too: `Centroid X µm` is the same column.
+Decimal commas are read where tabs or semicolons part the columns. Text is UTF-8; a header that is not says that the file is Latin-1
+(Windows), which is read too: `Centroid X µm` is the same column.
 A table is one slide: one with a column that names the image (IMAGE_COLUMNS) and more than one name in it is refused.
 """
 
@@ -41,6 +42,7 @@ IMAGE_COLUMNS = (
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
 _PARQUET_MAGIC = b"PAR1"
 _BATCH_ROWS = 65_536
+_DECIMAL_COMMA = r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$"
 
 
 def detect(path: Path) -> bool:
@@ -80,7 +82,7 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
 
     # Columns come as text, so that one bad number spoils its record and not the file; headers are told by Arrow, quotes and all.
     names = [name.strip() for name in _header(line, separator)]
-    columns = _Columns(path, names, options.columns)
+    columns = _Columns(path, names, options.columns, decimal_commas=separator != ",")
     try:
         blocks = pyarrow.csv.open_csv(
             pa.PythonFile(source, mode="r"),
@@ -122,11 +124,12 @@ def _from_parquet(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
 class _Columns:
     """Which columns of a table are ours, and its blocks as batches.
 
-    raises   InputError where one that is needed is missing
+    decimal_commas   318,48 is a number, as tools write it in half of Europe; never where commas stand between columns
+    raises           InputError where one that is needed is missing
     """
 
-    def __init__(self, path: Path, names: list[str], mapping: Mapping[str, str]) -> None:
-        self.path = path
+    def __init__(self, path: Path, names: list[str], mapping: Mapping[str, str], *, decimal_commas: bool = False) -> None:
+        self.path, self._decimal_commas = path, decimal_commas
         unknown = [ours for ours in mapping if ours not in KNOWN]
         if unknown:
             raise InputError(f"{path}: no column of ours is called {unknown[0]!r}; there is {', '.join(KNOWN)}")
@@ -205,6 +208,8 @@ class _Columns:
         """Return a column as numbers, NaN where there is none; a value that does not fit is put down as its row's reason."""
         if series.dtype == pl.String:
             series = _text(series)
+            if self._decimal_commas:
+                series = series.str.replace(_DECIMAL_COMMA, "$1.$2")
         value = series.cast(pl.Float64, strict=False)
         bad = (series.is_not_null() & value.is_null()) | value.is_infinite().fill_null(False)
         wanted = "a finite number"
