@@ -120,7 +120,7 @@ def _patient_feature(features: Sequence[tuple[str, str]]) -> str:
     columns = ""
     for stain, feature in features:
         shown = feature if names.count(feature) == 1 or stain in CLASSES else f"{stain}_{feature}"
-        where = f"feature_set = 'sc-mtop' AND stain = {literal(stain)} AND feature = {literal(feature)}"
+        where = f"feature_set = 'sc-mtop' AND stain = {literal(stain)} AND feature = {literal(shown)}"
         columns += f",\n  max(value) FILTER ({where}) AS {quoted(shown)}"
     body = f"SELECT patient_id{columns} FROM feature_value WHERE feature_set = 'sc-mtop' GROUP BY patient_id ORDER BY patient_id"
     return f"CREATE VIEW patient_feature AS {body}"

@@ -9,6 +9,6 @@
 -- input_sha256  hash of the patient's values in the set
 SELECT v.patient_id, v.feature, v.stain, v.value, i.input_sha256
 FROM feature_value AS v JOIN patient_input AS i ON i.patient_id = v.patient_id AND i.feature_set = v.feature_set
-LEFT JOIN feature_dictionary AS d ON d.stain = v.stain AND d.feature = v.feature
+LEFT JOIN feature_dictionary AS d ON d.stain = v.stain AND v.feature IN (d.feature, d.stain || '_' || d.feature)
 WHERE v.feature_set = $feature_set
 ORDER BY v.patient_id, d.stain, d.position, v.feature
