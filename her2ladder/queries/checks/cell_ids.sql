@@ -1,4 +1,4 @@
--- Slides whose cell ids are not 0 to n - 1, each once.
+-- Slides where a cell id stands twice or is below 0; a gap is none: a record that was left out keeps its number to itself.
 --
 -- where  slide and stain
 -- found  how many cells, how many distinct ids, smallest and largest
