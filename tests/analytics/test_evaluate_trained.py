@@ -90,6 +90,17 @@ def test_each_sub_model_has_its_auc_and_its_decision_curve(rows: Rows, tables: d
         assert one(rows, "auc", member, "temporal_validation")["n"] == 20
 
 
+def test_every_score_names_the_features_it_was_computed_from(trained_store: Store) -> None:
+    """What a score names must be its own patient's hash: another one, or none, would hide or keep a stale score."""
+    with trained_store.reading() as con:
+        rows = con.sql(
+            "SELECT s.kind, count(*), count(*) FILTER (s.input_sha256 = i.input_sha256) FROM ladder.base.score AS s "
+            "JOIN patient_input AS i ON i.patient_id = s.patient_id AND i.feature_set = 'set'"
+            " WHERE s.score_name = 'm' GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    assert rows == [("apparent", 60, 60), ("final", 30, 30), ("out_of_fold", 60, 60)]
+
+
 def test_the_sub_models_of_new_patients_vote_to_their_final_score(trained_store: Store, tables: dict[str, pd.DataFrame]) -> None:
     from her2ladder.analytics.evaluate.trained import behind
     from her2ladder.queries.run import Run

@@ -1,0 +1,119 @@
+"""What named queries and public views answer, on rows placed by hand: edges, who is left out, and what no longer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from her2ladder.queries.run import run
+from her2ladder.schema.duck import arrow_table
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import FOLD_PREDICTION, SCORE
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture
+def ask(run_ladder: Any) -> Callable[..., Rows]:
+    """Run a named query: `ask("cells/near", stain="HE", …)`."""
+    return lambda name, **told: run_ladder("--json", "query", "run", name, *(w for k, v in told.items() for w in ("-p", f"{k}={v}"))).rows
+
+
+@pytest.fixture
+def look(store_dir: Path) -> Callable[[str], Rows]:
+    """Ask the public views: `look("SELECT …")`."""
+
+    def answer(sql: str) -> Rows:
+        with Store(store_dir).reading() as con:
+            return arrow_table(con, sql).to_pylist()
+
+    return answer
+
+
+@pytest.fixture
+def bring(run_ladder: Any, tmp_path: Path) -> Callable[..., None]:
+    """Ingest a table: `bring("scores", text, "--name", "s")`."""
+
+    def ingest(what: str, text: str, *words: str) -> None:
+        (tmp_path / f"{what}.csv").write_text(text)
+        answer = run_ladder("ingest", what, tmp_path / f"{what}.csv", *words)
+        assert answer.code == 0, answer.err
+
+    return ingest
+
+
+def test_a_cell_on_the_edge_of_two_windows_is_in_the_one_that_begins_there(put: Any, ask: Any) -> None:
+    put("S1", ("Tumor", 99, 10), ("Tumor", 100, 10), ("Tumor", 10, 99), ("Tumor", 10, 100))
+    found = {
+        (x, y): [row["cell_id"] for row in ask("cells/window", slide_id="S1", stain="HE", x_um=x, y_um=y, size_um=100)]
+        for x in (0, 100)
+        for y in (0, 100)
+    }
+    assert found == {(0, 0): [0, 2], (100, 0): [1], (0, 100): [3], (100, 100): []}
+
+
+@pytest.mark.parametrize(("radius_um", "n_near"), [(5, 0), (5.01, 1)])
+def test_a_cell_at_exactly_the_radius_is_not_near(put: Any, ask: Any, radius_um: float, n_near: int) -> None:
+    put("S1", ("Lymph", 0, 0), ("Neutro", 3, 4), ("Lymph", 50, 50))
+    rows = ask("cells/near", stain="HE", of_class="Lymph", near_class="Neutro", radius_um=radius_um)
+    assert rows == [{"slide_id": "S1", "n_cells": 2, "n_near": n_near, "share_near": n_near / 2}]
+
+
+def test_excluded_patients_are_in_neither_view_of_outcomes(bring: Any, look: Any) -> None:
+    """Three patients with response and two endpoints, one of them left out of analyses."""
+    head = "patient_id,cohort,is_pcr,dfs_months,dfs_event,os_months,os_event,excluded_reason\n"
+    bring("clinical", head + "P1,A,1,12,0,12,0,\nP2,A,0,8,1,20,1,\nP3,A,1,12,0,12,0,withdrew\n")
+    bring("scores", "patient_id,score\nP1,0.2\nP2,0.4\nP3,0.6\n", "--name", "s")
+    for view, wanted in (("v_pcr", ["P1", "P2"]), ("v_km", ["P1", "P1", "P2", "P2"])):
+        rows = look(f"SELECT patient_id FROM {view} ORDER BY 1")
+        assert [row["patient_id"] for row in rows] == wanted, view
+
+
+def test_a_feature_that_two_stains_share_keeps_each_stain_s_own_value(put: Any, run_ladder: Any, look: Any, tmp_path: Path) -> None:
+    """H&E: one cell of two is a tumour cell; a stain of one's own: three of four."""
+    own = tmp_path / "own.toml"
+    own.write_text('name = "own"\nstain = "CD8"\n[vocabulary]\nclasses = ["Tumor", "T cell"]\n[labels]\nt = "Tumor"\nc = "T cell"\n')
+    (tmp_path / "cd8.csv").write_text("cell_class,x_um,y_um\nt,1,1\nt,5,5\nt,9,9\nc,2,2\n")
+    put("S1", ("Tumor", 0, 0), ("Lymph", 3, 4), patient="P")
+    words = ["--stain", "CD8", "--slide-id", "S1", "--patient", "P", "--label-map", own, "--workers", 1]
+    assert run_ladder("ingest", "cells", tmp_path / "cd8.csv", *words).code == 0
+    assert run_ladder("features", "--workers", 1).code == 0
+    (row,) = look("SELECT * FROM patient_feature")
+    assert (row["Pi_Tumor_in_all_cells"], row["CD8_Pi_Tumor_in_all_cells"]) == (0.5, 0.75)
+
+
+def test_predictions_of_the_folds_are_those_of_the_newest_training_alone(store_dir: Path, ask: Any) -> None:
+    """Two trainings under one name, three patients, two members, two repeats; and another score, trained last."""
+    for name, value in (("m", 0.1), ("m", 0.2), ("other", 0.3)):
+        told = [
+            {"score_name": name, "patient_id": f"P{i}", "member": member, "repeat": repeat, "fold": i, "score": value}
+            for i in range(3)
+            for member in ("ensemble", "knn")
+            for repeat in (0, 1)
+        ]
+        with run(Store(store_dir), "train", {}) as this:
+            this.append(FOLD_PREDICTION, told)
+    rows = ask("evaluate/fold_predictions", score_name="m")
+    assert len(rows) == 2 * 2 * 3
+    assert {row["score"] for row in rows} == {0.2}
+
+
+def test_a_score_whose_features_have_changed_since_is_left_out_until_they_are_as_they_were(store_dir: Path, bring: Any, look: Any) -> None:
+    bring("features", "patient_id,f,g\nP1,1,2\nP2,3,4\n", "--name", "set")
+    with run(Store(store_dir), "score", {}) as this:
+        made_from = dict(this.con.sql("SELECT patient_id, input_sha256 FROM patient_input WHERE feature_set = 'set'").fetchall())
+        told = {"score_name": "m", "kind": "final", "score": 0.4, "predicts": "residual"}
+        this.append(SCORE, [{**told, "patient_id": one, "input_sha256": sha256} for one, sha256 in made_from.items()])
+    assert made_from["P1"] != made_from["P2"]
+
+    def held() -> list[str]:
+        return [row["patient_id"] for row in look("SELECT patient_id FROM score_current ORDER BY 1")]
+
+    assert held() == ["P1", "P2"]
+    bring("features", "patient_id,f,g\nP1,1,2.5\nP2,3,4\n", "--name", "set")
+    assert held() == ["P2"]
+    bring("features", "patient_id,f,g\nP1,1,2\nP2,3,4\n", "--name", "set")
+    assert held() == ["P1", "P2"]
