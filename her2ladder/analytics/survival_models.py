@@ -48,9 +48,8 @@ def level_rows(inside: pd.DataFrame, part: str, by: str, levels: Sequence[str], 
         yield from _two_levels(two, part, cov.factor(by, two["label"].tolist(), (b, a)), adjust)
     if len(levels) > 2:
         fit = _cox(inside, [cov.factor(by, labels, levels)])
-        for (name, found), level in zip(fit.estimates().items(), levels[1:], strict=False):
-            note = f"model with all levels of {by} ({name})"
-            yield Part(part, f"{level} vs {levels[0]}, all levels", "hazard_ratio", _noted(found, note))
+        for name, found in fit.estimates().items():  # the fit says which levels it has: an empty one is in no pair
+            yield Part(part, f"{name.removeprefix(f'{by} ')}, all levels", "hazard_ratio", _noted(found, f"model with all levels of {by}"))
 
 
 def _two_levels(two: pd.DataFrame, part: str, group: Covariate, adjust: Sequence[str]) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +14,11 @@ import pandas as pd
 import pytest
 
 from her2ladder.analytics.report.captions import CAPTIONS, caption
-from her2ladder.analytics.report.sections import NO_SCORE, association, follow_up
+from her2ladder.analytics.report.sections import NO_SCORE, association, follow_up, performance, regimens
 from her2ladder.analytics.report.tables import baseline, number, result_table
 from her2ladder.errors import InputError
 from her2ladder.queries.init import init
+from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 
 Ladder = Callable[..., list[dict[str, Any]]]
@@ -367,3 +369,29 @@ def test_a_store_without_construction_patients_has_the_survival_of_the_score_its
     assert section.missing[0].startswith("curves by band: score s: bands are cut on construction patients, and none has this score")
     assert [what for what, _ in section.key] == ["Disease-free survival, hazard ratio score (per 0.1)"]
     assert [one.caption for one in section.pictures] == ["Disease-free survival, one curve (Kaplan-Meier) with numbers at risk"]
+
+
+def test_the_command_under_a_section_makes_the_same_rows_again(clinic: Clinic, ladder: Ladder, tmp_path: Path) -> None:
+    n = 90
+    rng = np.random.default_rng(8)
+    at = np.arange(n)
+    frame = pd.DataFrame({"patient_id": [f"P{i:02d}" for i in range(n)], "score": rng.random(n), "age_years": 40 + at % 30})
+    role = np.where(at < 60, "construction", "adjuvant")
+    setting = np.where(at < 60, "neoadjuvant", "adjuvant")
+    regimen = np.where(at % 2, "THP", "TCbHP/PCbHP")
+    frame = frame.assign(cohort=role, cohort_role=role, setting=setting, regimen=regimen, is_pcr=np.where(at < 60, rng.random(n) < 0.5, at % 2))
+    frame = frame.assign(is_pcr=frame["is_pcr"].astype(int), dfs_months=rng.exponential(40, n).round(1) + 1, dfs_event=at % 3 == 0)
+    frame = frame.assign(dfs_event=frame["dfs_event"].astype(int))
+    store = clinic(frame)
+    made = [association(store, "s", tmp_path), regimens(store, "s", tmp_path), performance(store, "s", tmp_path), follow_up(store, "s", "dfs", tmp_path)]
+    for section in made:
+        words = shlex.split(section.command)
+        assert words[0] == "ladder"
+        with store.reading() as con:
+            first = arrow_table(con, "SELECT * FROM ladder.base.analysis_result WHERE run = ?", [section.runs[0]]).to_pylist()
+        again = ladder(store, *words[1:])
+        assert told(again) == told(first), section.command
+
+
+def told(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(repr([row[name] for name in ("cohort", "subgroup", "term", "metric", "value", "lo", "hi", "p", "n")]) for row in rows)

@@ -303,6 +303,19 @@ def test_all_events_bring_the_curve_to_zero_and_leave_no_follow_up_median(odd: S
     assert last[["lo", "hi", "se"]].isna().all().all()
 
 
+@pytest.mark.parametrize(("scores", "pair"), [((0.1, 0.9), "High vs Low"), ((0.5, 0.9), "High vs Medium"), ((0.1, 0.5), "Medium vs Low")])
+def test_the_model_of_all_levels_names_the_levels_that_are_there(
+    clinic: Callable[..., Store], ladder: Ladder, scores: tuple[float, float], pair: str
+) -> None:
+    construction = pd.DataFrame({"patient_id": [f"C{i:02d}" for i in range(99)], "score": np.arange(1, 100) / 100, "cohort": "C", "cohort_role": "construction"})
+    adjuvant = followed("A", 60, 4, score=np.resize(scores, 60), cohort_role="adjuvant")
+    rows = ladder(clinic(pd.concat([construction, adjuvant])), "survival", "--score", "s", "--endpoint", "dfs", "--cohort", "adjuvant")
+    found = [row for row in rows if row["term"].endswith("all levels")]
+    assert [row["term"] for row in found] == [f"{pair}, all levels"]
+    if pair == "High vs Low":
+        assert found[0]["value"] == pytest.approx(one(rows, "hazard_ratio", "High vs Low")["value"], rel=1e-9)
+
+
 def test_an_empty_band_has_a_row_that_says_so(odd: Store, ladder: Ladder, tmp_path: Path) -> None:
     rows = of(ladder, odd, "no_high", "-o", str(tmp_path))
     high = one(rows, "median_survival", "dfs", "High")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -133,7 +134,7 @@ def performance(store: Store, score: str, folder: Path) -> Section:
     section = _section(
         "performance",
         "How well the score tells who responds",
-        f"ladder evaluate --score {score} --by regimen",
+        _command("evaluate", score=score, by="regimen", setting=_only_setting(store)),
         done.run,
         write_pictures(done, folder),
     )
@@ -163,7 +164,7 @@ def explanation(store: Store, score: str, folder: Path) -> Section:
         raise InputError(f"{score} was made elsewhere: there is no model here to explain")
     done = explain_model(store, score)
     section = _section(
-        "explanation", "What the score is made of (SHAP)", f"ladder explain --model {score}", done.run, write_explanation(done, folder)
+        "explanation", "What the score is made of (SHAP)", _command("explain", model=score), done.run, write_explanation(done, folder)
     )
     section.intro = "Mean absolute SHAP values on the probability scale; the ensemble's are the weighted mean of its members'."
     return section
@@ -175,9 +176,8 @@ def association(store: Store, score: str, folder: Path) -> Section:
     from her2ladder.analytics.survival_export import export_odds
 
     done = odds(store, selection(None, _only_setting(store), store), score_name=score, within="regimen")
-    section = _section(
-        "odds", "Odds of residual disease", f"ladder odds --score {score} --within regimen", done.run, export_odds(done, folder)
-    )
+    command = _command("odds", score=score, within="regimen", setting=_only_setting(store))
+    section = _section("odds", "Odds of residual disease", command, done.run, export_odds(done, folder))
     section.intro = "Logistic regression, per 0.1 of the score; separated data by Firth's penalised likelihood, said in the row."
     section.notes = list(done.remarks)
     pooled = [row for row in done.rows if row["subgroup"] == "all"]
@@ -198,10 +198,9 @@ def regimens(store: Store, score: str, folder: Path) -> Section:
     from her2ladder.analytics.compare import CompareOptions, compare
     from her2ladder.analytics.compare_export import export_comparison
 
-    done = compare(
-        store, selection(None, _only_setting(store), store), CompareOptions(score_name=score, as_paper=_has_paper_regimens(store))
-    )
-    command = f"ladder compare --score {score} --by band,regimen{' --as paper' if _has_paper_regimens(store) else ''}"
+    setting, as_paper = _only_setting(store), _has_paper_regimens(store)
+    done = compare(store, selection(None, setting, store), CompareOptions(score_name=score, as_paper=as_paper))
+    command = _command("compare", score=score, by="band,regimen", setting=setting, **{"as": "paper" if as_paper else None})
     section = _section("regimens", "Response by band and regimen", command, done.run, export_comparison(done, folder))
     section.intro = "Regimens are not randomised: rates and tests compare groups that were chosen, not treatments."
     if any(row["metric"] == "suggestion" for row in done.rows):
@@ -239,9 +238,9 @@ def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     from her2ladder.analytics.survival_export import export_survival
 
     chosen = selection("adjuvant" if _has_role(store, "adjuvant") else None, None, store)
-    by = default_by(store, score)
-    done = survival(store, chosen, Asked(endpoint, by, score, _regimens_of_adjuvant(store)))
-    command = f"ladder survival --score {score} --endpoint {endpoint}{' --cohort adjuvant' if chosen.cohorts else ''}"
+    by, within = default_by(store, score), _regimens_of_adjuvant(store)
+    done = survival(store, chosen, Asked(endpoint, by, score, within))
+    command = _command("survival", score=score, endpoint=endpoint, within=within, cohort=",".join(chosen.cohorts) or None)
     section = _section(endpoint, ENDPOINTS[endpoint], command, done.run, export_survival(done, folder))
     section.intro = "Months from the origin of the clinical table. Log-rank and Wald P are different tests and stand apart."
     section.missing = [f"curves by band: {done.no_bands}"] if done.no_bands else []
@@ -291,7 +290,11 @@ def contrasts(store: Store, score: str, folder: Path) -> Section:
 
     done = contrast(store, selection(default_population(store), None, store), score_name=score)
     section = _section(
-        "contrasts", "What differs between the bands", "ladder contrast --between band", done.run, export_contrast(done, folder)
+        "contrasts",
+        "What differs between the bands",
+        _command("contrast", score=score, between="band"),
+        done.run,
+        export_contrast(done, folder),
     )
     section.intro = "Bands are functions of these features: P between bands is descriptive. The same contrast by response stands beside it."
     section.notes = _left_out("contrasted", done.left_out)
@@ -332,6 +335,12 @@ def is_store_synthetic(store: Store) -> bool:
             "SELECT count(*) FROM patient WHERE starts_with(patient_id, 'SYN-') OR contains(lower(coalesce(cohort, '')), 'synthetic')"
         )
         return bool(found.fetchall()[0][0])
+
+
+def _command(name: str, **options: str | None) -> str:
+    """Return the command line that makes a section's rows again; options that are None are left out."""
+    words = [word for option, value in options.items() if value is not None for word in (f"--{option}", value)]
+    return shlex.join(["ladder", name, *words])
 
 
 def _section(anchor: str, title: str, command: str, run_id: str, written: Sequence[Path]) -> Section:
