@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from her2ladder.analytics.statistics.bands import tertile_cuts
+from her2ladder.analytics.statistics.bands import band_of, tertile_cuts
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.statistics.threshold import youden_cut
 from her2ladder.errors import InputError
@@ -17,7 +17,7 @@ from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import MODEL_BAND
-from her2ladder.schema.vocabulary import ROLES
+from her2ladder.schema.vocabulary import BANDS, ROLES
 
 CUT_RULE = (
     "tertiles of the construction patients' scores (quantile type 7, unrounded); threshold: Youden, ties to sensitivity, then the lower cut"
@@ -145,7 +145,7 @@ def freeze_bands(store: Store, score_name: str) -> dict[str, Any]:
     """Return the frozen cuts and threshold of a score, learning and freezing them first where that has not been done.
 
     Every analysis by band or threshold calls this before it reads: the cuts are those of the first use, whatever came in later.
-    raises   InputError where no construction patient has the score, or the tertiles coincide or leave a band empty
+    raises   InputError where no construction patient has the score, or the tertiles coincide
     source   statistics.md, Bands and regimens
     """
     held = _held_bands(store, score_name)
@@ -194,10 +194,22 @@ def band_row(score_name: str, frame: pd.DataFrame) -> dict[str, Any]:
         "low_max": cuts.q1,
         "medium_max": cuts.q2,
         "threshold": threshold,
-        "rule": CUT_RULE,
+        "rule": CUT_RULE + _nobody(band_of(frame["score"].to_numpy(float), cuts)),
         "n": cuts.n,
         "cohort": ",".join(sorted(set(frame["cohort"]))),
     }
+
+
+def _nobody(bands: Sequence[str | None]) -> str:
+    empty = [band for band in BANDS if band not in bands]
+    return f"; nobody in {' and '.join(empty)}: too few different scores for three bands" if empty else ""
+
+
+def band_remark(store: Store, score_name: str) -> str:
+    """Return what must be said of a score's frozen bands: that the cuts leave one of them without construction patients; mostly nothing."""
+    held = _held_bands(store, score_name)
+    told = str(held[0]["rule"]).partition("; nobody in ")[2] if held else ""
+    return f"score {score_name}: nobody in {told}" if told else ""
 
 
 def result_row(

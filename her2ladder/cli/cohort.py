@@ -75,7 +75,7 @@ def survival(
 
     Example: `ladder survival --score ladder-demo --endpoint os --cohort adjuvant -o results`
     """
-    from her2ladder.analytics.cohorts import selection
+    from her2ladder.analytics.cohorts import band_remark, selection
     from her2ladder.analytics.survival import Asked, default_by
     from her2ladder.analytics.survival import survival as compute
     from her2ladder.errors import InputError
@@ -92,8 +92,9 @@ def survival(
     show(done.rows, as_json=globals_of(context).as_json, columns=SHOWN)
     if done.no_bands:
         say(f"no bands, the score itself instead: {done.no_bands}")
-    for remark in done.remarks:
-        say(remark)
+    for remark in (band_remark(store, str(score)) if asked.by == "band" else "", *done.remarks):
+        if remark:
+            say(remark)
     if output is not None:
         from her2ladder.analytics.survival_export import export_survival
 

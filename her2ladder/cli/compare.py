@@ -40,7 +40,7 @@ def compare(
 
     Example: `ladder compare --score ladder-v1 --by band,regimen`
     """
-    from her2ladder.analytics.cohorts import selection
+    from her2ladder.analytics.cohorts import band_remark, selection
     from her2ladder.analytics.compare import CompareOptions
     from her2ladder.analytics.compare import compare as compare_stage
     from her2ladder.analytics.groups import columns_named
@@ -66,7 +66,10 @@ def compare(
         show(done.rows, as_json=True)
     else:
         _tables(done)
-    _talk(done, score if "band" not in options.by else None)
+    is_by_band = "band" in options.by
+    if is_by_band and (remark := band_remark(store, str(score))):
+        say(remark)
+    _talk(done, None if is_by_band else score)
     if output is not None:
         from her2ladder.analytics.compare_export import export_comparison
 

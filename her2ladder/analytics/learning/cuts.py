@@ -23,7 +23,7 @@ class Cuts:
 
 
 def learn_cuts(scores: Floats, y: NDArray[np.int64]) -> Cuts:
-    """Return tertile cuts and Youden threshold of the scores; raises InputError where the tertiles are equal or leave a band empty."""
+    """Return tertile cuts and Youden threshold of the scores; raises InputError where the tertiles are equal."""
     tertiles = tertile_cuts(scores)
     return Cuts(tertiles.q1, tertiles.q2, youden_cut(y, scores).cut)
 

@@ -55,7 +55,7 @@ class Learned:
 
     models    the fitted pipeline of every candidate, voting or not
     ensemble  the soft vote
-    cuts      tertiles and threshold of the vote's inner held-out scores; None where their tertiles are equal or leave a band empty
+    cuts      tertiles and threshold of the vote's inner held-out scores; None where their tertiles are equal
     """
 
     ensemble: Ensemble
@@ -149,7 +149,7 @@ def _check_inner(fewest: int, settings: Settings) -> None:
 
 
 def _cuts(scores: Floats, y: Ints) -> Cuts | None:
-    """Return the fold's cuts, or None: a fold that cannot be cut in three leaves its patients without a cross-fitted band, not a score."""
+    """Return the fold's cuts, or None: equal tertiles within a fold leave its patients without a cross-fitted band, not without a score."""
     try:
         return learn_cuts(scores, y)
     except InputError:

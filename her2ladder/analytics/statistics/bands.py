@@ -30,7 +30,7 @@ def tertile_cuts(scores: ArrayLike) -> Tertiles:
     """Return the 1/3 and 2/3 quantiles of the scores (type 7, numpy's `linear`; R: quantile(score, c(1, 2) / 3)).
 
     scores   (n,), of construction patients, none missing
-    raises   InputError where there is no score, one is missing, the two cuts coincide, or nobody is in one of the bands
+    raises   InputError where there is no score, one is missing, or the two cuts coincide (a band would be empty)
     """
     values = checked_score(scores)
     if not len(values):
@@ -41,14 +41,7 @@ def tertile_cuts(scores: ArrayLike) -> Tertiles:
             f"tertiles: wanted two different cuts, found both at {q1} over {len(values)} patients "
             f"with {len(np.unique(values))} different scores; a score with so many ties cannot be cut in three"
         )
-    cuts = Tertiles(q1, q2, len(values))
-    empty = [band for band in BANDS if band not in band_of(values, cuts)]
-    if empty:
-        raise InputError(
-            f"tertiles: wanted patients in all three bands, found none in {' and '.join(empty)} (cuts {q1:.6g} and {q2:.6g} over"
-            f" {len(values)} patients with {len(np.unique(values))} different scores); too few different scores for three bands"
-        )
-    return cuts
+    return Tertiles(q1, q2, len(values))
 
 
 def band_of(scores: Sequence[float | None] | ArrayLike, cuts: Tertiles) -> list[str | None]:

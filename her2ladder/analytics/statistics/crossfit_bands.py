@@ -20,7 +20,7 @@ def crossfitted_bands(scores: ArrayLike, folds: int = FOLDS, seed: int = 1) -> l
     scores   (n,), of construction patients, none missing
     folds    parts that the patients are dealt into (*chosen*: five, as in training), fewer where there are fewer patients
     seed     of the dealing; the answer depends on the order of the patients, so sort them by id
-    returns  (n,); None for the patients of a fold without which no cuts can be learned (see tertile_cuts)
+    returns  (n,); None for the patients of a fold without which the two cuts coincide or nobody is left
     """
     values = np.asarray(scores, dtype=np.float64)
     bands: list[str | None] = [None] * len(values)
