@@ -10,11 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, cohen_kappa_score
-from typer.testing import CliRunner
 
 from her2ladder.analytics.cohorts import Selection
 from her2ladder.analytics.evaluate.groups import groups
-from her2ladder.cli.main import app
 from her2ladder.errors import InputError
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
@@ -268,7 +266,7 @@ def test_without_construction_patients_there_is_an_auc_and_no_threshold(clinic: 
         assert "construction patients" in row["note"]
 
 
-def test_cuts_that_leave_a_band_empty_hold_and_say_so(clinic: Clinic, ladder: Ladder) -> None:
+def test_cuts_that_leave_a_band_empty_hold_and_say_so(clinic: Clinic, ladder: Ladder, command: Callable[..., Any]) -> None:
     """statistics.md: equal tertiles are an error, others are not; a score of two values has Low and Medium."""
     store = clinic(small(60, score=[(0.1, 0.9)[at % 2] for at in range(60)]))
     rows = ladder(store, "evaluate", "--score", "s", "--cohort", "A")
@@ -276,8 +274,7 @@ def test_cuts_that_leave_a_band_empty_hold_and_say_so(clinic: Clinic, ladder: La
     with store.reading() as con:
         assert con.sql("SELECT DISTINCT band FROM score_current ORDER BY 1").fetchall() == [("Low",), ("Medium",)]
         assert "nobody in High: too few different scores for three bands" in con.sql("SELECT rule FROM score_band").fetchall()[0][0]
-    said = CliRunner().invoke(app, ["--store", str(store.root), "compare", "--score", "s", "--by", "band"]).stderr
-    assert "score s: nobody in High" in said
+    assert "score s: nobody in High" in command("--store", store.root, "compare", "--score", "s", "--by", "band").err
 
 
 def test_patients_without_score_or_outcome_are_counted_in_the_note(clinic: Clinic, ladder: Ladder) -> None:
