@@ -76,7 +76,7 @@ def main() -> None:
         folds = ("--folds", 0, "--repeats", 1) if chosen.leave_one_out else ("--folds", 5, "--repeats", chosen.repeats)
         given = ("--features", "impress", "--clinical", ",".join(CLINICAL), "--budget", chosen.budget, "--workers", chosen.workers)
         ladder(out / "store", "train", "--name", "image", *given, *folds)
-        rows, _ = ladder(out / "store", "evaluate", "--score", "image")
+        rows, _ = ladder(out / "store", "evaluate", "--score", "image", "--cohort", "IMPRESS")
         _print(rows, f"{chosen.subtype}, {'leave-one-out' if chosen.leave_one_out else f'5 folds x {chosen.repeats}'}, budget {chosen.budget}")
 
 
