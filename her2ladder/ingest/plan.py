@@ -148,9 +148,7 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
     )
     fault, mpp_x, mpp_y = "", None, None
     mpp = row.get("mpp") or told.mpp
-    if mpp is None and path.name.lower().endswith(_TABLE_ENDINGS):
-        pass  # a point table in micrometres needs none; the reader says so where it is in pixels
-    else:
+    if mpp is not None or not path.name.lower().endswith(_TABLE_ENDINGS):  # a table in micrometres needs none: its reader says if it does
         try:
             mpp_x, mpp_y = mpp_of(mpp, where)
         except InputError as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from her2ladder.analytics.figures.save import png_only
-from her2ladder.analytics.report import sections
+from her2ladder.analytics.report import questions, sections
 from her2ladder.analytics.report.facts import definitions, facts_of, provenance
 from her2ladder.analytics.report.page import render
 from her2ladder.analytics.report.parts import Section
@@ -28,8 +28,8 @@ def build_report(
     """
     if output.suffix.lower() != ".html":
         raise InputError(f"{output}: wanted a name that ends in .html")
-    score = sections.chosen_score(store, score_name)
-    is_synthetic = sections.is_store_synthetic(store)
+    score = questions.chosen_score(store, score_name)
+    is_synthetic = questions.is_store_synthetic(store)
     with tempfile.TemporaryDirectory(prefix="ladder-report-") as held, png_only():
         made: list[Section] = []
         steps = sections.steps(store, score, Path(held))

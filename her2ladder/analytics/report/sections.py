@@ -13,6 +13,14 @@ from her2ladder.analytics.cohorts import Selection, selection
 from her2ladder.analytics.figures.words import p_equals
 from her2ladder.analytics.report.captions import caption
 from her2ladder.analytics.report.parts import Picture, Section, Table
+from her2ladder.analytics.report.questions import (
+    has_paper_regimens,
+    has_role,
+    is_trained,
+    median_patients,
+    only_setting,
+    regimens_of_adjuvant,
+)
 from her2ladder.analytics.report.tables import baseline, estimate, result_table
 from her2ladder.errors import InputError
 from her2ladder.schema.store import Store
@@ -97,7 +105,7 @@ def maps(store: Store, score: str | None) -> Section:
     from her2ladder.analytics.maps import slide_cells
 
     section = Section("maps", "Cell maps of a Low and a High patient")
-    slides = _median_patients(store, score) if score else []
+    slides = median_patients(store, score) if score else []
     without = [band for band in ("Low", "High") if band not in {slide[0] for slide in slides}]
     if without:
         section.missing.append(f"no patient of the band {' or '.join(without)} has slides" if score else NO_SCORE)
@@ -130,11 +138,11 @@ def performance(store: Store, score: str, folder: Path) -> Section:
     from her2ladder.analytics.evaluate.stage import evaluate
     from her2ladder.analytics.evaluate.summary import differences, overview
 
-    done = evaluate(store, score, by=("regimen",), setting=_only_setting(store))
+    done = evaluate(store, score, by=("regimen",), setting=only_setting(store))
     section = _section(
         "performance",
         "How well the score tells who responds",
-        _command("evaluate", score=score, by="regimen", setting=_only_setting(store)),
+        _command("evaluate", score=score, by="regimen", setting=only_setting(store)),
         done.run,
         write_pictures(done, folder),
     )
@@ -175,8 +183,8 @@ def association(store: Store, score: str, folder: Path) -> Section:
     from her2ladder.analytics.odds import odds
     from her2ladder.analytics.survival_export import export_odds
 
-    done = odds(store, selection(None, _only_setting(store), store), score_name=score, within="regimen")
-    command = _command("odds", score=score, within="regimen", setting=_only_setting(store))
+    done = odds(store, selection(None, only_setting(store), store), score_name=score, within="regimen")
+    command = _command("odds", score=score, within="regimen", setting=only_setting(store))
     section = _section("odds", "Odds of residual disease", command, done.run, export_odds(done, folder))
     section.intro = "Logistic regression, per 0.1 of the score; separated data by Firth's penalised likelihood, said in the row."
     section.notes = list(done.remarks)
@@ -198,7 +206,7 @@ def regimens(store: Store, score: str, folder: Path) -> Section:
     from her2ladder.analytics.compare import CompareOptions, compare
     from her2ladder.analytics.compare_export import export_comparison
 
-    setting, as_paper = _only_setting(store), _has_paper_regimens(store)
+    setting, as_paper = only_setting(store), has_paper_regimens(store)
     done = compare(store, selection(None, setting, store), CompareOptions(score_name=score, as_paper=as_paper))
     command = _command("compare", score=score, by="band,regimen", setting=setting, **{"as": "paper" if as_paper else None})
     section = _section("regimens", "Response by band and regimen", command, done.run, export_comparison(done, folder))
@@ -237,8 +245,8 @@ def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     from her2ladder.analytics.survival import ENDPOINTS, Asked, default_by, survival
     from her2ladder.analytics.survival_export import export_survival
 
-    chosen = selection("adjuvant" if _has_role(store, "adjuvant") else None, None, store)
-    by, within = default_by(store, score), _regimens_of_adjuvant(store)
+    chosen = selection("adjuvant" if has_role(store, "adjuvant") else None, None, store)
+    by, within = default_by(store, score), regimens_of_adjuvant(store)
     done = survival(store, chosen, Asked(endpoint, by, score, within))
     command = _command("survival", score=score, endpoint=endpoint, within=within, cohort=",".join(chosen.cohorts) or None)
     section = _section(endpoint, ENDPOINTS[endpoint], command, done.run, export_survival(done, folder))
@@ -304,39 +312,6 @@ def contrasts(store: Store, score: str, folder: Path) -> Section:
     return section
 
 
-def chosen_score(store: Store, asked: str | None) -> str | None:
-    """Return the score that the page speaks of: the one asked for, the newest trained one, or the only one.
-
-    raises   InputError where there is no such score, or several imported ones and none was named
-    """
-    with store.reading() as con:
-        names = [name for (name,) in con.sql("SELECT DISTINCT score_name FROM score_current ORDER BY 1").fetchall()]
-        trained = [name for (name,) in con.sql("SELECT name FROM model WHERE kind = 'ensemble' ORDER BY run DESC").fetchall()]
-    if asked is not None:
-        if asked not in names:
-            raise InputError(f"--score: no score called {asked!r}; there is {', '.join(names) or 'none'}")
-        return asked
-    candidates = [name for name in trained if name in names] or names
-    if not trained and len(candidates) > 1:
-        raise InputError(f"--score: which one? there is {', '.join(candidates)}")
-    return candidates[0] if candidates else None
-
-
-def is_trained(store: Store, score: str) -> bool:
-    """Whether the score is a trained model's."""
-    with store.reading() as con:
-        return bool(con.execute("SELECT 1 FROM model WHERE name = ? LIMIT 1", [score]).fetchall())
-
-
-def is_store_synthetic(store: Store) -> bool:
-    """Whether any patient of the store was simulated."""
-    with store.reading() as con:
-        found = con.sql(
-            "SELECT count(*) FROM patient WHERE starts_with(patient_id, 'SYN-') OR contains(lower(coalesce(cohort, '')), 'synthetic')"
-        )
-        return bool(found.fetchall()[0][0])
-
-
 def _command(name: str, **options: str | None) -> str:
     """Return the command line that makes a section's rows again; options that are None are left out."""
     words = [word for option, value in options.items() if value is not None for word in (f"--{option}", value)]
@@ -367,50 +342,3 @@ def _found(row: dict[str, Any]) -> str:
 
 def _without_term(line: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in line.items() if name != "term"}
-
-
-def _median_patients(store: Store, score: str) -> list[tuple[str, str, str, str]]:
-    """Return (band, patient, slide, stain) of the slides of one patient a band, Low and High."""
-    found = []
-    with store.reading() as con:
-        for band in ("Low", "High"):
-            ids = con.execute(
-                "SELECT patient_id FROM score_current WHERE score_name = ? AND band = ? AND patient_id IN (SELECT patient_id FROM slide) ORDER BY score, patient_id",
-                [score, band],
-            ).fetchall()
-            if ids:
-                patient = ids[len(ids) // 2][0]
-                slides = con.execute(
-                    "SELECT slide_id, stain FROM slide WHERE patient_id = ? ORDER BY stain, slide_id", [patient]
-                ).fetchall()
-                found += [(band, patient, slide_id, stain) for slide_id, stain in slides[:2]]
-    return found
-
-
-def _has_role(store: Store, role: str) -> bool:
-    with store.reading() as con:
-        return bool(con.execute("SELECT 1 FROM cohort WHERE cohort_role = ?", [role]).fetchall())
-
-
-def _has_paper_regimens(store: Store) -> bool:
-    """The paper's own table needs its standard regimen in construction patients and at least one other."""
-    with store.reading() as con:
-        names = {
-            name
-            for (name,) in con.sql("SELECT DISTINCT regimen FROM patient WHERE excluded_reason IS NULL AND is_pcr IS NOT NULL").fetchall()
-        }
-    return "TCbHP/PCbHP" in names and bool(names & {"THP", "TCbH/PCbH", "SHR-A1811", "TH+pyrotinib"})
-
-
-def _only_setting(store: Store) -> str | None:
-    """Response is a neoadjuvant question: adjuvant patients are kept apart where the store says who they are."""
-    with store.reading() as con:
-        settings = {name for (name,) in con.sql("SELECT DISTINCT setting FROM patient WHERE setting IS NOT NULL").fetchall()}
-    return "neoadjuvant" if "neoadjuvant" in settings else None
-
-
-def _regimens_of_adjuvant(store: Store) -> str | None:
-    """Subgroups by regimen where adjuvant patients had more than one."""
-    with store.reading() as con:
-        n = con.sql("SELECT count(DISTINCT regimen) FROM patient WHERE cohort_role = 'adjuvant'").fetchall()[0][0]
-    return "regimen" if n > 1 else None
