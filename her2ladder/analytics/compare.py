@@ -59,7 +59,10 @@ class CompareOptions:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison found: rows as they stand in the store, and the frames that its figure draws."""
+    """What a comparison found: rows as they stand in the store, and the frames that its figures draw.
+
+    cuts   frozen cuts of the bands, where they are compared
+    """
 
     run: str
     rows: list[dict[str, Any]]
@@ -68,6 +71,7 @@ class Compared:
     patients: pd.DataFrame
     cohort: str
     left_out: dict[str, int] = field(default_factory=dict)
+    cuts: tuple[float, float] | None = None
 
 
 def compare(store: Store, chosen: Selection, options: CompareOptions) -> Compared:
@@ -77,8 +81,10 @@ def compare(store: Store, chosen: Selection, options: CompareOptions) -> Compare
     """
     options.check()
     score_name = options.score_name if "band" in options.by else None
+    cuts = None
     if score_name is not None:
-        freeze_bands(store, score_name)
+        frozen = freeze_bands(store, score_name)
+        cuts = (float(frozen["low_max"]), float(frozen["medium_max"]))
     if options.as_paper:
         chosen = Selection(chosen.cohorts, "neoadjuvant")
     asked = {**vars(options), "by": ",".join(options.by), "cohort": chosen.label, "setting": chosen.setting}
@@ -97,7 +103,7 @@ def compare(store: Store, chosen: Selection, options: CompareOptions) -> Compare
         this.append(ANALYSIS_RESULT, rows)
     rates = _rates_frame(strata, options)
     label = _label(chosen.label, chosen, options)
-    return Compared(this.id, with_run(rows, this.id), rates, _pairs_frame(pairs), strata.frame, label, left_out)
+    return Compared(this.id, with_run(rows, this.id), rates, _pairs_frame(pairs), strata.frame, label, left_out, cuts)
 
 
 def _label(given: str, chosen: Selection, options: CompareOptions) -> str:

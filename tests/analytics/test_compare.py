@@ -204,7 +204,9 @@ def test_a_suggestion_names_only_regimens_that_are_in_the_data(
     store = clinic(frame.assign(is_pcr=[0, 1] * 18, score=[i / 36 for i in range(36)]))
     rows = ladder(store, "compare", "--score", "s")
     assert {row["subgroup"]: row["term"] for row in rows if row["metric"] == "suggestion"} == said
-    assert ("suggestion" in command("--store", store.root, "compare", "--score", "s").out) == bool(said)
+    folder = store.root.parent / "drawn"
+    assert ("suggestion" in command("--store", store.root, "compare", "--score", "s", "-o", folder).out) == bool(said)
+    assert (folder / "schematic.png").exists() == bool(said)
 
 
 def test_baseline_within_a_band_counts_what_is_there(compared: list[dict[str, Any]], reference_store: Store) -> None:
@@ -395,7 +397,19 @@ def test_the_figure_names_the_interval_that_was_asked_for(reference_store: Store
 def test_files_name_run_and_interval(reference_store: Store, ladder: Ladder, tmp_path: Path) -> None:
     rows = ladder(reference_store, "compare", "--score", "ref", "-o", str(tmp_path))
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"compare.png", "compare.svg", "compare_rates.csv", "compare_pairs.csv", "compare_rows.csv", "compare_rows.parquet"}
+    assert names == {
+        *("compare.png", "compare.svg", "compare_rates.csv", "compare_pairs.csv", "compare_rows.csv", "compare_rows.parquet"),
+        *("schematic.png", "schematic.svg", "schematic.csv"),
+    }
+    ladder_of_bands = pd.read_csv(tmp_path / "schematic.csv")
+    with reference_store.reading() as con:
+        low, medium = con.sql("SELECT low_max, medium_max FROM score_band WHERE score_name = 'ref'").fetchall()[0]
+    assert ladder_of_bands["lower"].tolist() == [0, low, medium]
+    assert ladder_of_bands["upper"].tolist() == [low, medium, 1]
+    standard = {row["subgroup"]: row["value"] for row in rows if row["metric"] == "pcr_rate" and row["term"] == "TCbHP/PCbHP"}
+    assert dict(zip(ladder_of_bands["band"], ladder_of_bands["value"], strict=True)) == pytest.approx(
+        {band: standard[band] for band in ("Low", "Medium", "High")}
+    )
     rates = pd.read_csv(tmp_path / "compare_rates.csv")
     assert set(rates["run"]) == {rows[0]["run"]}
     assert set(rates["interval"]) == {"Wilson"}

@@ -23,6 +23,7 @@ CAPTIONS = {
     "shap_bars": "Mean absolute SHAP value of each feature: how far it moves the predicted probability",
     "shap_beeswarm": "SHAP values of each patient: colour is the feature's value, right is toward residual disease",
     "odds": "Odds ratios with 95 % intervals; right of 1 is more residual disease",
+    "schematic": "From band to treatment as the paper reads it: exploratory, not a finding from these data, not for clinical use",
     "compare": "pCR rate by band and regimen with Wilson 95 % intervals; brackets: tests between regimens",
     "survival_dfs": "Disease-free survival by band (Kaplan-Meier) with numbers at risk",
     "survival_os": "Overall survival by band (Kaplan-Meier) with numbers at risk",
