@@ -51,7 +51,8 @@ def _files(store: Store, slide_id: str | None, stain: str | None) -> list[Path]:
             [slide_id, stain],
         ).fetchall()
     if not rows:
-        raise MissingError(f'no slide called {slide_id!r} in the store; `ladder sql "SELECT slide_id, stain FROM slide"` lists them')
+        asked = ("" if slide_id is None else f" {slide_id!r}") + ("" if stain is None else f" of stain {stain!r}")
+        raise MissingError(f'no slide{asked} in the store; `ladder sql "SELECT slide_id, stain FROM slide"` lists them')
     return [store.root / path for (path,) in rows]
 
 
