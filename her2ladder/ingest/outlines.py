@@ -85,8 +85,3 @@ def encode_outlines(points: Floats, n_points: Ints, centroid: Floats, mpp: tuple
 def reason(verdict: int, n_points: int) -> str:
     """Return one line on why an outline was turned away."""
     return REASONS[verdict].format(n=n_points)
-
-
-def self_crossing(points: Floats, n_points: Ints) -> NDArray[np.bool_]:
-    """Return (n,) whether each outline crosses itself: see outline_kernel.crosses."""
-    return np.asarray(encode_outlines(points, n_points, np.full((len(n_points), 2), np.nan)).verdict == kernel.CROSSES)

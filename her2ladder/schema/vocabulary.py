@@ -17,8 +17,3 @@ BANDS = ("Low", "Medium", "High")
 
 # mpp outside these is a wrong unit or a DPI tag, never a scanner (segmentation.md: 352.8 has been seen).
 MPP_PLAUSIBLE_UM = (0.05, 2.0)
-
-
-def pair_names(classes: tuple[str, ...] | list[str]) -> list[str]:
-    """Return the unordered pairs, self pairs included, in canonical order: `A_B` with A before B in the vocabulary."""
-    return [f"{a}_{b}" for i, a in enumerate(classes) for b in classes[i:]]

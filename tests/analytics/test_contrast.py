@@ -78,7 +78,9 @@ def test_small_groups_without_ties_agree_with_R_exact_wilcox_test(
 
 def test_a_set_is_contrasted_whole_with_both_corrections_named(clinic: Clinic, ladder: Ladder, tmp_path: Path) -> None:
     frame = people()
-    rows = ladder(with_set(clinic, tmp_path, frame), "contrast", "--between", "band", "--features", "mine:")
+    frame["f2"] += frame["score"]  # a second small P: only then do the two corrections differ
+    store = with_set(clinic, tmp_path, frame)
+    rows = ladder(store, "contrast", "--between", "band", "--features", "mine:")
     fdr, bonferroni = only(rows, "rank_sum"), only(rows, "rank_sum_bonferroni")
     cut = np.quantile(frame["score"], [1 / 3, 2 / 3])
     high, low = frame["score"] > cut[1], frame["score"] <= cut[0]
@@ -86,12 +88,14 @@ def test_a_set_is_contrasted_whole_with_both_corrections_named(clinic: Clinic, l
     assert [fdr["High vs Low", f]["p"] for f in ("f1", "f2")] == pytest.approx(p, rel=1e-12)
     # f3 and f4 have no P, but were asked for: they stand in the family as P = 1
     assert [fdr["High vs Low", f]["p_adjusted"] for f in ("f1", "f2")] == pytest.approx(false_discovery_control([*p, 1, 1])[:2], rel=1e-12)
-    assert bonferroni["High vs Low", "f1"]["p_adjusted"] == pytest.approx(min(1, 4 * p[0]), rel=1e-12)
+    assert [bonferroni["High vs Low", f]["p_adjusted"] for f in ("f1", "f2")] == pytest.approx([4 * one for one in p], rel=1e-12)
     assert fdr["High vs Low", "f1"]["family"] == "Benjamini-Hochberg, 4 features"
     assert bonferroni["High vs Low", "f1"]["family"] == "Bonferroni, 4 features"
     for name, why in (("f3", "no value in either group"), ("f4", "every value is the same")):
         assert fdr["High vs Low", name]["p"] is None
         assert why in fdr["High vs Low", name]["note"]
+    found = contrast(store, Selection(), score_name="s", features="mine:").tests.set_index(["between", "feature"])
+    assert found.loc[("band", "f2"), "p_adjusted"] == fdr["High vs Low", "f2"]["p_adjusted"], "the figure's P is the Benjamini-Hochberg one"
     medians = only(rows, "median")
     assert medians["High", "f1"]["value"] == pytest.approx(frame.loc[high, "f1"].median())
     assert medians["Low", "f1"]["n"] == int(low.sum())

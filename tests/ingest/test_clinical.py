@@ -59,6 +59,14 @@ def test_covariates_of_two_tables_stand_side_by_side(ingest: Any, ask: Any, tmp_
     assert ask("SELECT ki67, grade FROM patient") == [{"ki67": 7, "grade": 7}]
 
 
+def test_a_covariate_that_comes_again_has_what_the_later_table_says(ingest: Any, ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text('extra = ["ki67", "grade"]\n')
+    for text in ("P1,A,7,2\nP2,A,8,3\n", "P1,A,9,\nP2,A,8,1\n"):
+        answer = ingest("patient_id,cohort,ki67,grade\n" + text, "--map", tmp_path / "map.toml")
+        assert "kept from earlier tables" not in answer.err
+    assert ask("SELECT ki67, grade FROM patient ORDER BY patient_id") == [{"ki67": 9, "grade": None}, {"ki67": 8, "grade": 1}]
+
+
 def test_a_patient_who_moves_takes_the_role_of_the_new_cohort(ingest: Any, ask: Any) -> None:
     assert ingest(BASE + "Q,B,construction,40,1,negative\n").code == 0
     assert ingest("patient_id,cohort,age_years\nP1,B,60\n", "--supersede").code == 0

@@ -82,12 +82,6 @@ def delong_paired(y: ArrayLike, a: ArrayLike, b: ArrayLike, names: tuple[str, st
     return PairedAuc(_difference(value, variance, outcome, ""), value / float(np.sqrt(variance)), *areas, dropped)
 
 
-def delong_variance(y: ArrayLike, score: ArrayLike) -> float | None:
-    """Return DeLong's variance of the AUC, None where a class has fewer than two patients."""
-    outcome, values = checked_pair(y, score)
-    return _paired_variance(outcome, values, None)
-
-
 def _paired_variance(outcome: NDArray[np.int64], a: Floats, b: Floats | None) -> float | None:
     """Return the variance of AUC(a), or of AUC(a) - AUC(b).
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from her2ladder.analytics.statistics.estimate import Estimate
-from her2ladder.analytics.statistics.inputs import Z95, checked_outcome, checked_pair, gap
+from her2ladder.analytics.statistics.inputs import Z95, checked_pair, gap
 from her2ladder.analytics.statistics.rates import wilson
 from her2ladder.errors import InputError
 
@@ -95,15 +95,6 @@ def youden_cut(y: ArrayLike, score: ArrayLike) -> YoudenCut:
     best = int(np.argmax(scaled))
     sensitivity, specificity = true_positive[best] / n1, 1 - false_positive[best] / n0
     return YoudenCut(float(cuts[best]), float(scaled[best] / (n1 * n0)), float(sensitivity), float(specificity))
-
-
-def cohen_kappa(y: ArrayLike, called: ArrayLike) -> Estimate:
-    """Return Cohen's kappa of outcome and call (both 0/1) with its asymptotic interval; see `kappa_of_table`."""
-    outcome, calls = checked_outcome(y), checked_outcome(called)
-    if len(outcome) != len(calls):
-        raise InputError(f"kappa: wanted one call a patient ({len(outcome)} outcomes), found {len(calls)}")
-    table = np.bincount(2 * calls + outcome, minlength=4).reshape(2, 2)
-    return kappa_of_table(table[::-1, ::-1])
 
 
 def kappa_of_table(table: ArrayLike) -> Estimate:

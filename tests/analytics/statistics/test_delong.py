@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from her2ladder.analytics.statistics.delong import auc_delong, auc_logit, delong_paired, delong_variance
+from her2ladder.analytics.statistics.delong import auc_delong, auc_logit, delong_paired
 from her2ladder.errors import InputError
 
 
@@ -56,15 +56,15 @@ def test_variance_agrees_with_the_definition_by_double_loop_ties_included(seed: 
     found = delong_paired(y, a, b)
     assert found.difference.value == pytest.approx(difference, abs=1e-13)
     assert found.z == pytest.approx(difference / np.sqrt(variance), abs=1e-11)
-    single = by_definition(y, a, np.zeros_like(a))
-    assert delong_variance(y, a) == pytest.approx(single[1], abs=1e-14)
+    alone, (area, variance) = auc_delong(y, a), by_definition(y, a, np.zeros_like(a))
+    ends = [max(0, area + 0.5 - norm.ppf(0.975) * np.sqrt(variance)), min(1, area + 0.5 + norm.ppf(0.975) * np.sqrt(variance))]
+    assert [alone.lo, alone.hi] == pytest.approx(ends, abs=1e-12)
 
 
 def test_a_four_patient_case_worked_by_hand() -> None:
     """Positives 1, 3; negatives 0, 2. Placements: 1/2, 1 and 1, 1/2; variance 1/8/2 + 1/8/2 = 1/8; AUC 3/4."""
     found = auc_delong([1, 1, 0, 0], [1.0, 3.0, 0.0, 2.0])
     assert found.value == 0.75
-    assert delong_variance([1, 1, 0, 0], [1.0, 3.0, 0.0, 2.0]) == 0.125
     assert found.lo == pytest.approx(0.75 - norm.ppf(0.975) * np.sqrt(0.125))
     assert found.hi == 1.0  # clipped
     mirrored = auc_delong([0, 0, 1, 1], [1.0, 3.0, 0.0, 2.0])
