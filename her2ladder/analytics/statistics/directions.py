@@ -62,11 +62,6 @@ def rival_values(variable: str, values: Sequence[object]) -> NDArray[np.float64]
     return turned
 
 
-def directions_table() -> list[dict[str, str]]:
-    """Return the fixed directions as rows (variable, rule), to be printed with the result."""
-    return [{"variable": d.variable, "rule": d.rule} for d in DIRECTIONS.values()]
-
-
 def _hr_status(value: object) -> float:
     levels = {"negative": 0.0, "positive": 1.0}
     found = levels.get(str(value).strip().lower())
