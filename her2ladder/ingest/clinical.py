@@ -257,8 +257,8 @@ def _keep_earlier(this: Run, rows: list[dict[str, Any]], given: set[str]) -> lis
     kept: Counter[str] = Counter()
     for row in rows:
         before = earlier.get(row["patient_id"], {})
-        if "cohort_role" in lacking and row["cohort_role"] is None:
-            row["cohort_role"] = roles.get(row["cohort"])
+        if "cohort_role" in lacking:
+            row["cohort_role"] = roles.get(row["cohort"]) or row["cohort_role"]
         for name in lacking:
             if name != "cohort_role" and before.get(name) is not None:
                 row[name] = before[name]

@@ -59,6 +59,14 @@ def test_covariates_of_two_tables_stand_side_by_side(ingest: Any, ask: Any, tmp_
     assert ask("SELECT ki67, grade FROM patient") == [{"ki67": 7, "grade": 7}]
 
 
+def test_a_cohort_named_like_a_role_has_it_unless_an_earlier_table_gave_it_another(ingest: Any, ask: Any) -> None:
+    assert ingest("patient_id,cohort\nP1,construction\n").code == 0
+    assert ingest("patient_id,cohort,cohort_role\nQ1,regimen,adjuvant\n").code == 0
+    assert ingest("patient_id,cohort,age_years\nP1,construction,50\nQ1,regimen,60\nQ2,regimen,70\n").code == 0
+    rows = ask("SELECT patient_id, cohort_role FROM patient ORDER BY 1")
+    assert [tuple(row.values()) for row in rows] == [("P1", "construction"), ("Q1", "adjuvant"), ("Q2", "adjuvant")]
+
+
 def test_a_covariate_that_comes_again_has_what_the_later_table_says(ingest: Any, ask: Any, tmp_path: Path) -> None:
     (tmp_path / "map.toml").write_text('extra = ["ki67", "grade"]\n')
     for text in ("P1,A,7,2\nP2,A,8,3\n", "P1,A,9,\nP2,A,8,1\n"):
