@@ -18,6 +18,7 @@ from her2ladder.analytics.learning.nested import Learned, Settings, learned_with
 from her2ladder.analytics.learning.pipeline import Prepare
 from her2ladder.analytics.learning.selection import rank
 from her2ladder.analytics.learning.train import train
+from her2ladder.analytics.learning.tuning import _inner_folds as inner_folds
 from her2ladder.analytics.learning.tuning import auc
 from her2ladder.errors import InputError
 
@@ -50,6 +51,20 @@ def test_garbage_in_the_held_out_fold_leaves_everything_learned_byte_identical(
     assert len(honest.models.members) == 9
     assert honest.cuts is not None
     assert len(honest.tried) == 18
+
+
+def test_garbage_in_the_held_out_part_of_an_inner_fold_leaves_what_that_fold_learned_byte_identical(
+    cohort: Callable[..., tuple[Design, Ints]],
+) -> None:
+    """Inner folds tune and weigh: a filter, median or ranking that saw their held-out rows would flatter what overfits."""
+    design, y = cohort(5, missing=0.08)
+    rows = inner_folds(design.values, y, 3, 1, ("final",))[0].held_rows
+    garbage, _ = _garbage(design.values, y, rows)
+    honest, again = (inner_folds(values, y, 3, 1, ("final",))[0] for values in (design.values, garbage))
+    assert again.held_rows.tolist() == rows.tolist()
+    assert joblib.hash(honest.front) == joblib.hash(again.front)
+    assert joblib.hash((honest.train, honest.train_y)) == joblib.hash((again.train, again.train_y))
+    assert joblib.hash(honest.held) != joblib.hash(again.held)
 
 
 def test_the_garbage_test_fails_where_imputation_sees_the_held_out_fold(
