@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -151,7 +154,6 @@ def test_the_doors_are_shut_in_the_order_that_shuts_them(filled):
 
 def test_values_reach_every_format(filled, tmp_path):
     import io
-    import json
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -178,3 +180,64 @@ def test_a_reader_keeps_its_state_while_another_publishes(put, store_dir):
         assert con.sql("SELECT count(*) FROM run").fetchall() == before
     with Store(store_dir).reading() as con:
         assert con.sql("SELECT count(*) FROM run").fetchall() != before
+
+
+def test_every_door_is_shut_where_the_query_runs(filled):
+    """Each by itself: what one leaves open the others may hide. Of disabled_filesystems DuckDB does not say what it is."""
+    rows = answer(filled, "SELECT name, value FROM duckdb_settings()")
+    found = {row["name"]: row["value"] for row in rows}
+    names = [door.split()[1] for door in DOORS if "disabled_filesystems" not in door]
+    wanted = {**dict.fromkeys(names, "false"), "temp_directory": "", "lock_configuration": "true"}
+    assert {name: found[name] for name in names} == wanted
+    assert len(names) == 6
+
+
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+from her2ladder.queries.sandbox import child
+held = []
+child.restrict_to_reading = lambda folders, real=child.restrict_to_reading: held.append(real(folders))
+store, outside = Path(sys.argv[1]), Path(sys.argv[2])
+child._limit({"store": str(store), "memory_bytes": 1 << 30, "cpu_seconds": 7})
+said = {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in ("AS", "CPU", "FSIZE", "CORE")}
+def refused(act):
+    try:
+        act()
+    except PermissionError:
+        return True
+    return False
+said |= {"landlock": held[0], "reads the store": bool((store / "catalog.duckdb").read_bytes()), "reads outside": not refused(outside.read_bytes)}
+said |= {"writes": not refused(lambda: (store / "new").touch()), "unlinks": not refused((store / ".lock").unlink)}
+print(json.dumps(said))
+"""
+
+
+def test_the_process_is_limited_by_the_kernel_too(filled, tmp_path):
+    (tmp_path / "outside").write_text("x")
+    done = subprocess.run([sys.executable, "-c", LIMITED, filled, tmp_path / "outside"], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    assert {name: said[name] for name in ("AS", "CPU", "FSIZE", "CORE")} == {"AS": 7 << 30, "CPU": 7, "FSIZE": 0, "CORE": 0}
+    assert said["reads the store"]
+    if not said["landlock"]:
+        pytest.skip("this kernel has no Landlock")
+    assert [said[name] for name in ("reads outside", "writes", "unlinks")] == [False] * 3
+
+
+def test_an_answer_that_breaks_off_is_an_error_and_not_a_shorter_answer(filled):
+    sql = "SELECT CASE WHEN range = 900000 THEN error('the last row is bad') ELSE range END AS n FROM range(1000000)"
+    with pytest.raises(SandboxError, match="the last row is bad"):
+        answer(filled, sql)
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_the_process_does_not_see_the_environment(filled, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "secret")
+    with ask(Store(filled), "SELECT range FROM range(10000000)", timeout_seconds=20.0) as reader:
+        reader.read_next_batch()
+        children = [one for task in Path("/proc/self/task").iterdir() for one in (task / "children").read_text().split()]
+        seen = [Path(f"/proc/{one}/environ").read_bytes() for one in children if b"sandbox.child" in Path(f"/proc/{one}/cmdline").read_bytes()]
+        assert len(seen) == 1
+        assert b"PATH=" in seen[0]
+        assert b"A_TOKEN" not in seen[0]
+        reader.read_all()
