@@ -13,13 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from her2ladder.analytics.learning.cuts import learn_cuts
 from her2ladder.analytics.learning.design import Design
-from her2ladder.analytics.learning.nested import Learned, Settings, learned_without, outer_folds
+from her2ladder.analytics.learning.ensemble import vote
+from her2ladder.analytics.learning.nested import Learned, Settings, held_out, learn, learned_without, outer_folds
 from her2ladder.analytics.learning.pipeline import Prepare
 from her2ladder.analytics.learning.selection import rank
 from her2ladder.analytics.learning.train import train
 from her2ladder.analytics.learning.tuning import _inner_folds as inner_folds
-from her2ladder.analytics.learning.tuning import auc
+from her2ladder.analytics.learning.tuning import auc, tune
 from her2ladder.errors import InputError
 
 Ints = NDArray[np.int64]
@@ -65,6 +67,27 @@ def test_garbage_in_the_held_out_part_of_an_inner_fold_leaves_what_that_fold_lea
     assert joblib.hash(honest.front) == joblib.hash(again.front)
     assert joblib.hash((honest.train, honest.train_y)) == joblib.hash((again.train, again.train_y))
     assert joblib.hash(honest.held) != joblib.hash(again.held)
+
+
+def test_a_held_out_patient_s_score_does_not_depend_on_the_others_who_are_held_out(cohort: Callable[..., tuple[Design, Ints]]) -> None:
+    design, y = cohort(5, missing=0.08)
+    _, _, rows = outer_folds(y, _CHEAP)[0]
+    garbage, _ = _garbage(design.values, y, rows[:-1])
+    honest, again = (held_out(values, y, design.columns, _CHEAP, 0, 0, rows) for values in (design.values, garbage))
+    for name in ("ensemble", "elastic_net", "naive_bayes"):
+        assert honest.scores[name][-1] == again.scores[name][-1]
+        assert (honest.scores[name][:-1] != again.scores[name][:-1]).any()
+
+
+def test_cuts_of_a_fold_are_those_of_its_votes_inner_held_out_scores(cohort: Callable[..., tuple[Design, Ints]]) -> None:
+    """Fitted scores lie further apart than those of new patients: cuts of them would put too many of these in the middle."""
+    design, y = cohort(5, missing=0.08)
+    learned = learn(design.values, y, design.columns, _CHEAP, (0, 0))
+    tuned, _ = tune(design.values, y, _CHEAP.candidates, _CHEAP.budget, _CHEAP.inner_folds, _CHEAP.trees, (_CHEAP.seed, 0, 0))
+    inner = {one.candidate: one.inner for one in tuned}
+    weights = learned.ensemble.weights
+    assert learned.cuts == learn_cuts(vote(np.column_stack([inner[name] for name in weights]), np.array(list(weights.values()))), y)
+    assert learned.cuts != learn_cuts(learned.ensemble.scores(design.values), y)
 
 
 def test_the_garbage_test_fails_where_imputation_sees_the_held_out_fold(
