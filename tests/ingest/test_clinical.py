@@ -107,6 +107,23 @@ def test_a_table_with_semicolons_decimal_commas_and_empty_rows_below_is_read(ing
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "held"),
+    [
+        (["52,5", "1,234"], [52.5, 1.234]),  # one is sure, and speaks for the other column
+        (["NA", "0,125"], [None, 0.125]),
+        (["61", "-0,0"], [61, 0]),
+    ],
+)
+def test_a_decimal_comma_that_cannot_be_one_of_thousands_speaks_for_the_table(
+    ingest: Any, ask: Any, written: list[str], held: list[float | None]
+) -> None:
+    answer = ingest(f"patient_id;cohort;age_years;tils_percent\nP1;A;{';'.join(written)}\nP2;A;40;NA\n")
+    assert answer.code == 0, answer.err
+    rows = ask("SELECT age_years, tils_percent FROM patient ORDER BY patient_id")
+    assert [list(row.values()) for row in rows] == [held, [40, None]]
+
+
 def test_commas_that_may_be_thousands_are_refused(ingest: Any) -> None:
     answer = ingest("patient_id;cohort;age_years\nP1;A;1,234\nP2;A;60\n")
     assert re.search(r"age_years: wanted a number, found '1,234'; write it with a decimal point", answer.err)
