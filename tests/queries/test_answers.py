@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from her2ladder.analytics.cohorts import freeze_bands
 from her2ladder.queries.run import run
+from her2ladder.schema.contract import Table
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
-from her2ladder.schema.tables import FOLD_PREDICTION, SCORE
+from her2ladder.schema.tables import ANALYSIS_RESULT, FOLD_PREDICTION, MODEL, MODEL_BAND, SCORE
 
 Rows = list[dict[str, Any]]
 
@@ -117,3 +119,62 @@ def test_a_score_whose_features_have_changed_since_is_left_out_until_they_are_as
     assert held() == ["P2"]
     bring("features", "patient_id,f,g\nP1,1,2\nP2,3,4\n", "--name", "set")
     assert held() == ["P1", "P2"]
+
+
+@pytest.mark.slow
+def test_the_past_is_what_every_view_said_then(store_dir: Path, put: Any, run_ladder: Any, bring: Any, tmp_path: Path) -> None:
+    """After each run all views are written down; `--as-of` that run gives the same rows, whatever came in later."""
+    (tmp_path / "map.toml").write_text('extra = ["ki67"]\n')
+    (tmp_path / "imc.toml").write_text('name = "imc"\nstain = "IMC"\n[vocabulary]\nclasses = ["T"]\n[labels]\nt = "T"\n')
+    (tmp_path / "S3.csv").write_text("cell_id,cell_class,x_um,y_um\n1,t,0,0\n")
+    scored = "".join(f"P{i},0.{i}\n" for i in range(1, 7))
+    people = "".join(f"P{i},A,construction,{i % 2},12,1\n" for i in range(1, 7))
+    final = {"score_name": "s", "kind": "final", "patient_id": "P1", "score": 0.9, "predicts": "residual"}
+    fold = {"score_name": "s", "patient_id": "P1", "member": "knn", "repeat": 0, "fold": 0, "score": 0.1}
+    model = {"name": "s", "kind": "ensemble", "feature_set": "set", "cohort": "A", "sha256": "0", "summary": "{}"}
+    band = {"score_name": "s", "low_max": 0.85, "medium_max": 0.95, "rule": "test", "n": 6, "cohort": "A"}
+    found = {"analysis": "odds", "cohort": "all", "subgroup": "all", "term": "x", "metric": "odds_ratio", "value": 2.0, "family": "", "note": ""}
+
+    def append(*rows: tuple[Table, dict[str, object]]) -> None:
+        with run(Store(store_dir), "test", {}) as this:
+            for table, row in rows:
+                this.append(table, [row])
+
+    steps: list[Callable[[], object]] = [
+        lambda: put("S1", ("Tumor", 0, 0), ("Lymph", 3, 4)),
+        lambda: put("S2", ("Tumor", 0, 0), ("Nobody", 1, 1), patient="P1"),
+        lambda: bring("clinical", "patient_id,cohort,cohort_role,is_pcr,os_months,os_event\n" + people),
+        lambda: bring("scores", "patient_id,score\n" + scored, "--name", "s"),
+        lambda: bring("features", "patient_id,f\nP1,1\nP2,2\n", "--name", "set"),
+        lambda: run_ladder("features", "--workers", 1),
+        lambda: freeze_bands(Store(store_dir), "s"),
+        *(lambda n=n: append((MODEL, {**model, "model_id": f"m{n}"}), (FOLD_PREDICTION, {**fold, "patient_id": f"P{n}"}), (ANALYSIS_RESULT, {**found, "n": n}))
+          for n in (1, 2)),
+        lambda: append((SCORE, final)),
+        lambda: append((SCORE, {**final, "kind": "out_of_fold", "score": 0.8}), (MODEL_BAND, band)),
+        lambda: put("S1", ("Tumor", 0, 0), ("Lymph", 3, 4), patient="P1"),
+        lambda: put("S2", ("Lymph", 0, 0), patient="P1"),
+        lambda: run_ladder("ingest", "cells", tmp_path / "S3.csv", "--stain", "IMC", "--label-map", tmp_path / "imc.toml", "--workers", 1),
+        lambda: run_ladder("features", "--workers", 1),
+        lambda: bring("features", "patient_id,f\nP1,1.5\n", "--name", "set"),
+        lambda: bring("clinical", "patient_id,cohort,is_pcr,os_months,os_event,ki67\nP1,A,0,24,0,7\nQ,B,1,3,1,8\n", "--map", tmp_path / "map.toml"),
+        lambda: bring("scores", "patient_id,score\nP2,0.65\nQ,0.1\n", "--name", "t"),
+    ]  # fmt: skip
+    said: dict[str, dict[str, list[Any]]] = {}
+    for step in steps:
+        step()
+        rows = everything(Store(store_dir))
+        said[max(row[0] for row in rows["run"])] = rows
+    assert len(said) == len(steps)
+    last = said[max(said)]
+    assert {name for name in last if all(rows[name] == last[name] for rows in said.values())} <= {"store_info", "cell_centrality", "cell_morphology"}
+    for run_id, rows in said.items():
+        then = everything(Store(store_dir, as_of=run_id))
+        assert {name: held for name, held in then.items() if held != rows[name]} == {}, run_id
+
+
+def everything(store: Store) -> dict[str, list[Any]]:
+    """Every public view's rows, ordered."""
+    with store.reading() as con:
+        views = [name for (name,) in con.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()]
+        return {name: con.sql(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in views}
