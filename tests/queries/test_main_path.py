@@ -139,10 +139,18 @@ def test_a_slide_that_stood_for_its_patient_moves_to_the_one_it_is_given(put, ru
         assert f"slide S1, stain HE: belongs to patient P1 in the store, found {patient}: say --patient P1 (" in refused.err
 
 
-def test_a_slide_keeps_a_patient_of_its_own_name_that_more_is_known_of(put, run_ladder, tmp_path):
+@pytest.mark.parametrize(
+    ("what", "text", "words"),
+    [
+        ("clinical", "patient_id,cohort\nS1,A\n", []),
+        ("scores", "patient_id,score\nS1,0.5\n", ["--name", "s"]),
+        ("features", "patient_id,f\nS1,1\n", ["--name", "set"]),
+    ],
+)
+def test_a_slide_keeps_a_patient_of_its_own_name_that_more_is_known_of(put, run_ladder, tmp_path, what, text, words):
     assert put("S1", ("Tumor", 0, 0)).code == 0
-    (tmp_path / "clinical.csv").write_text("patient_id,cohort\nS1,A\n")
-    assert run_ladder("ingest", "clinical", tmp_path / "clinical.csv").code == 0
+    (tmp_path / "table.csv").write_text(text)
+    assert run_ladder("ingest", what, tmp_path / "table.csv", *words).code == 0
     refused = put("S1", ("Tumor", 0, 0), patient="P1")
     assert refused.code == 1
     assert "belongs to patient S1 in the store, found P1: say --patient S1 (" in refused.err

@@ -123,6 +123,9 @@ def test_a_sample_says_so_keeps_the_counts_and_is_seeded() -> None:
     assert page == again != map_fragment("m", x, y, code, CLASSES, "S1", max_points=700, seed=5)
     assert "700 of 5,000 cells shown, drawn at random (seed 4)" in page
     assert f'cmap-count">{int((code == 0).sum()):,}<' in page
+    assert f'cmap-share">{100 * int((code == 0).sum()) / 5000:.1f} %<' in page
+    assert "5,000 cells" in parse(page).text
+    assert "700 cells ·" not in parse(page).text
     got = cells_of(page)
     assert len(got["x_um"]) == 700
     places = {(round(a, 0), round(b, 0), c) for a, b, c in zip(x, y, code, strict=True)}
