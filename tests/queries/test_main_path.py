@@ -43,6 +43,23 @@ def test_a_second_ingest_of_the_same_file_reads_nothing(put, run_ladder):
     assert run_ladder("--json", "sql", "SELECT count(*) AS n FROM run WHERE stage = 'ingest cells'").rows == [{"n": 1}]
 
 
+def test_whatever_decides_what_the_cells_are_makes_a_second_ingest_read_again(run_ladder, tmp_path):
+    (tmp_path / "S1.csv").write_text("cell_id,cell_class,other,x_px,y_px\n1,a,b,8,8\n")
+    words = {"--label-map": tmp_path / "map.toml", "--mpp": 0.5, "--width-px": 100, "--height-px": 100, "--slide-mpp": 0.5, "--columns": "cell_class=cell_class"}
+
+    def ingest(a="Tumor", **changed):
+        (tmp_path / "map.toml").write_text(f'name = "m"\n[labels]\na = "{a}"\nb = "Lymph"\n')
+        told = {**words, **{f"--{name.replace('_', '-')}": value for name, value in changed.items()}}
+        flat = [word for pair in told.items() for word in pair]
+        (row,) = run_ladder("--json", "ingest", "cells", tmp_path / "S1.csv", "--stain", "HE", "--workers", 1, *flat).rows
+        return row["state"]
+
+    assert [ingest(), ingest()] == ["read", "unchanged"]
+    for changed in ({"a": "Macro"}, {"mpp": "0.5,0.25"}, {"width_px": 99}, {"height_px": 99}, {"slide_mpp": 0.51}, {"columns": "cell_class=other"}):
+        assert [ingest(**changed), ingest(**changed)] == ["read", "unchanged"], changed
+    assert run_ladder("--json", "sql", "SELECT cell_class, x_um, y_um FROM cell").rows == [{"cell_class": "Lymph", "x_um": 4, "y_um": 4}]
+
+
 def test_a_changed_source_supersedes_and_takes_the_stale_features_out_of_view(put, run_ladder):
     put("S1", ("Tumor", 0, 0), ("Lymph", 3, 4))
     run_ladder("features", "--workers", 1)
