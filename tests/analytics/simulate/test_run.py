@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 
 from her2ladder.analytics.simulate import plan
+from her2ladder.analytics.simulate import run as study_of
+from her2ladder.analytics.simulate.draw import SlideTask
 from her2ladder.analytics.simulate.run import Simulated, simulate
 from her2ladder.errors import InputError, StageError
 from her2ladder.schema.labels import preset_names
@@ -37,6 +40,19 @@ def test_another_seed_writes_other_slides(study: tuple[Path, Simulated], tmp_pat
     simulate(tmp_path / "other", SMALL, 5)
     mine, other = _digests(study[0]), _digests(tmp_path / "other")
     assert all(mine[name] != other[name] for name in mine if name.startswith("slides/"))
+
+
+def test_every_slide_of_every_seed_is_drawn_by_random_numbers_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seeds: list[tuple[int, ...]] = []
+
+    def told(tasks: list[SlideTask], work: object, *, workers: int) -> Iterator[tuple[SlideTask, int]]:
+        seeds.extend(task.seed for task in tasks)
+        return ((task, 1) for task in tasks)
+
+    monkeypatch.setattr(study_of, "fan_out", told)
+    for seed in (4, 5):
+        simulate(tmp_path / str(seed), SMALL, seed)
+    assert len(seeds) == len(set(seeds)) == 2 * 28
 
 
 def test_the_manifest_names_two_slides_a_patient_that_exist(study: tuple[Path, Simulated]) -> None:
