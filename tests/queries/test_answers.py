@@ -121,6 +121,29 @@ def test_a_score_whose_features_have_changed_since_is_left_out_until_they_are_as
     assert held() == ["P1", "P2"]
 
 
+def test_a_score_s_kind_band_and_cuts(store_dir: Path, bring: Any, look: Any) -> None:
+    """Out of fold before final before imported; a score at a cut is below it; live cuts of construction patients, then the newest frozen ones."""
+    people = "".join(f"P{i},A,construction,\n" for i in range(4)) + "X,A,construction,withdrew\nV,B,regimen,\n"
+    bring("clinical", "patient_id,cohort,cohort_role,excluded_reason\n" + people)
+    told = {"score_name": "m", "predicts": "residual"}
+    rows: list[tuple[str, str, float]] = [(f"P{i}", "out_of_fold", i / 4) for i in range(4)]
+    rows += [("P3", "final", 0.01), ("X", "out_of_fold", 0.9), ("V", "final", 0.6), ("V", "imported", 0.02)]
+    with run(Store(store_dir), "test", {}) as this:
+        this.append(SCORE, [{**told, "patient_id": one, "kind": kind, "score": score} for one, kind, score in reversed(rows)])
+
+    def bands() -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in look("SELECT patient_id, score, band, is_band_frozen FROM score_current ORDER BY 1")]
+
+    scores = [("P0", 0.0), ("P1", 0.25), ("P2", 0.5), ("P3", 0.75), ("V", 0.6), ("X", 0.9)]
+    assert bands() == [(*who, band, False) for who, band in zip(scores, ["Low", "Low", "Medium", "High", "High", "High"], strict=True)]
+    assert look("SELECT low_max, medium_max, n FROM score_band") == [{"low_max": 0.25, "medium_max": 0.5, "n": 4}]
+    for low, medium in ((0.0, 0.1), (0.5, 0.75)):
+        with run(Store(store_dir), "test", {}) as this:
+            this.append(MODEL_BAND, [{"score_name": "m", "low_max": low, "medium_max": medium, "rule": "test", "n": 4, "cohort": "A"}])
+    assert bands() == [(*who, band, True) for who, band in zip(scores, ["Low", "Low", "Low", "Medium", "Medium", "High"], strict=True)]
+    assert len(look("FROM score_band")) == 1
+
+
 @pytest.mark.slow
 def test_the_past_is_what_every_view_said_then(store_dir: Path, put: Any, run_ladder: Any, bring: Any, tmp_path: Path) -> None:
     """After each run all views are written down; `--as-of` that run gives the same rows, whatever came in later."""
