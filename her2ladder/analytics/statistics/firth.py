@@ -76,8 +76,11 @@ def _limit(model: Model, top: Peak, at: int, step: float) -> float:
             stride /= 4
             continue
         if height < 0:
-            found = brentq(profile.height, near, near + stride, xtol=1e-10 * abs(step), rtol=1e-12, full_output=True, disp=False)[0]
-            return float(top.beta[at] + found) if np.isfinite(profile.height(found)) else float("nan")
+            try:
+                found = brentq(profile.height, near, near + stride, xtol=1e-10 * abs(step), rtol=1e-12, full_output=True, disp=False)[0]
+            except ValueError:  # between the two a climb did not come to rest
+                return float("nan")
+            return float(top.beta[at] + found)
         near, stride = near + stride, 1.4 * stride
     return float("nan")
 

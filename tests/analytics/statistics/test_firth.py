@@ -10,8 +10,8 @@ import pytest
 from scipy.optimize import brentq, minimize
 from scipy.stats import chi2
 
-from her2ladder.analytics.statistics.climb import climb
-from her2ladder.analytics.statistics.firth import firth_logistic, logistic_model, restricted_p
+from her2ladder.analytics.statistics.climb import Model, climb
+from her2ladder.analytics.statistics.firth import firth_fit, firth_logistic, logistic_model, restricted_p
 
 # Urinary-tract infection and contraceptive use, 239 women (Cytel 1999; logistf's `sex2`): how many with each pattern of
 # age, oc, vic, vicl, vis, dia.
@@ -126,3 +126,28 @@ def test_a_joint_test_of_one_parameter_is_its_own_test() -> None:
     model = logistic_model(columns, y)
     top = climb(model, np.zeros(7), np.ones(7, dtype=bool))
     assert restricted_p(model, top, np.arange(7) == 6) == pytest.approx(firth_logistic(x, y).p[6], rel=1e-7)
+
+
+def without(hole: Callable[[np.ndarray], bool]) -> Model:  # type: ignore[type-arg]
+    """A parabola about 0 (one parameter), or about (1, 1) along a ridge, that has no value where the hole is."""
+
+    def model(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+        turn = np.eye(1) if len(beta) == 1 else np.array([[1.0, 0.0], [-1.0, 1.0]])
+        off = turn @ beta - (np.zeros(1) if len(beta) == 1 else np.array([1.0, 0.0]))
+        return -np.inf if hole(beta) else -float(off @ off) / 2, -turn.T @ off, turn.T @ turn
+
+    return model
+
+
+@pytest.mark.parametrize(("begins", "ends", "hi"), [(9, 9, 1.959964), (2.05, 9, 1.959964), (1.5, 9, np.nan), (1.9, 2.0, np.nan)])
+def test_an_end_of_the_interval_is_found_before_a_hole_and_is_none_where_the_hole_hides_it(begins: float, ends: float, hi: float) -> None:
+    fit = firth_fit(without(lambda beta: begins < beta[0] < ends), 1)
+    assert fit.lo[0] == pytest.approx(-1.959964, abs=1e-6)
+    assert fit.hi[0] == pytest.approx(hi, abs=1e-6, nan_ok=True)
+
+
+def test_a_restricted_fit_that_cannot_start_at_the_peak_starts_at_zero() -> None:
+    model = without(lambda beta: beta[0] == 0 and beta[1] > 0.5)
+    top = climb(model, np.zeros(2), np.ones(2, dtype=bool))
+    assert top.beta == pytest.approx([1, 1])
+    assert restricted_p(model, top, np.array([True, False])) == pytest.approx(chi2.sf(1, 1))
