@@ -107,6 +107,33 @@ def test_a_writer_killed_at_the_worst_moment_leaves_the_old_state_or_the_new(sto
     assert this.id == ("r000002" if found else "r000001")
 
 
+def test_what_gets_its_name_is_on_the_disk_before_and_cells_before_the_catalog_that_names_them(
+    put: Any, store_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill does not show it, but a power cut would: a name may reach the disk before the bytes."""
+    seen: list[tuple[str, int, Path]] = []
+    real_sync, real_replace = os.fsync, os.replace
+
+    def sync(handle: int) -> None:
+        seen.append(("sync", os.fstat(handle).st_ino, Path()))
+        real_sync(handle)
+
+    def replace(draft: Path, target: Path) -> None:
+        seen.append(("rename", os.stat(draft).st_ino, Path(target)))
+        real_replace(draft, target)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "replace", replace)
+    assert put("S1", ("Tumor", 0, 0)).code == 0
+    renames = [(at, inode, target) for at, (what, inode, target) in enumerate(seen) if what == "rename"]
+    assert [target.name for _, _, target in renames if target.suffix != ".parquet"] == ["catalog.duckdb", "open.sql"]
+    assert [target.suffix for _, _, target in renames] == [".parquet", ".duckdb", ".sql"]
+    for at, inode, target in renames:
+        assert ("sync", inode, Path()) in seen[:at], f"{target.name}: its bytes"
+        if target.suffix != ".sql":  # open.sql can be made again
+            assert seen[at + 1] == ("sync", target.parent.stat().st_ino, Path()), f"{target.name}: its folder"
+
+
 @pytest.mark.parametrize("size", [0, 2_500_000])
 def test_a_full_disk_is_one_line_and_loses_nothing(soak: Any, stages: Any, tmp_path: Path, size: int) -> None:
     """No file of the process may grow beyond a size: the lake file, the catalog's copy or its new rows fail to be written."""
