@@ -10,12 +10,16 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from her2ladder.analytics import features
+from her2ladder.ingest import cells
+from her2ladder.queries.check import check
+from her2ladder.queries.fan_out import fan_out
 from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import MODEL
@@ -242,6 +246,28 @@ def test_nothing_is_swept_while_a_command_writes(whole: Path, run_ladder: Any) -
         assert run_ladder("check", "--mend").code == 0
         assert draft.exists()
     assert run_ladder("check").code == 1
+
+
+def test_a_stage_keeps_what_it_has_written_from_a_sweep_until_it_is_published(
+    whole: Path, run_ladder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check --mend` comes by after each slide, when its file lies in the lake and no row names it yet."""
+    swept: list[int] = []
+
+    def looked_in(*words: Any, **more: Any) -> Iterator[Any]:
+        for done in fan_out(*words, **more):
+            check(Store(whole), mend=True)
+            swept.append(1)
+            yield done
+
+    for module in (cells, features):
+        monkeypatch.setattr(module, "fan_out", looked_in)
+    assert run_ladder("ingest", "cells", slide(tmp_path, "S3"), "--stain", "HE", "--workers", 1).code == 0
+    assert run_ladder("check").code == 0
+    assert run_ladder("features", "--workers", 1).code == 0
+    assert run_ladder("check").code == 0
+    assert len(swept) == 2
+    assert ask(whole, "SELECT count(DISTINCT slide_id) FROM slide_feature") == [(3,)]
 
 
 def test_the_past_is_not_mended(whole: Path, run_ladder: Any) -> None:
