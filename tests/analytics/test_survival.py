@@ -356,6 +356,13 @@ def test_patients_without_a_score_are_in_no_band_and_in_no_model(odd: Store, lad
     assert sum(one(rows, "median_survival", "dfs", band)["n"] for band in BANDS) == 40
 
 
+def test_rows_of_a_covariate_do_not_count_who_has_no_score(odd: Store, ladder: Ladder) -> None:
+    rows = ladder(odd, "survival", "--score", "s", "--by", "cohort", "--cohort", "few,unscored", "--adjust", "")
+    notes = {row["term"]: row["note"] or "" for row in rows if row["metric"] == "hazard_ratio"}
+    assert len(notes) == 2
+    assert {term for term, note in notes.items() if "have no score s" in note} == {SCORE}
+
+
 def test_patients_without_a_score_are_counted_in_words(odd: Store, command: Callable[..., Any], tmp_path: Path) -> None:
     answer = command("--store", odd.root, "--json", "survival", "--score", "s", "--cohort", "few,unscored", "--adjust", "", "-o", tmp_path)
     said = "20 of 60 patients with follow-up have no score s"
