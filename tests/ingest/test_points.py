@@ -327,3 +327,11 @@ def test_decimal_commas_are_read_where_commas_do_not_part_columns(run_ladder: An
     assert run_ladder("ingest", "cells", path, "--stain", "HE").code == 0
     found = run_ladder("--json", "sql", "SELECT source_id, x_um, y_um FROM cell ORDER BY source_id").rows
     assert [tuple(row.values()) for row in found] == [("a", 318.48, 1.234), ("b", 7, 150), ("c", 2.5, 3)]
+
+
+def test_a_quoted_comma_of_a_table_with_commas_is_no_decimal_one(table: Any, read: Any) -> None:
+    """There it parts thousands: 1,234 read as 1.234 would be a thousandth of the place."""
+    rows = "\n".join(f"{i},Tumor,{i},{i}" for i in range(200))
+    written, _ = read(table(f'cell_id,cell_class,x_um,y_um\n{rows}\n200,Tumor,"1,234",5\n'), label_map="store")
+    assert (written.n_rows, written.n_quarantined) == (200, 1)
+    assert "wanted a finite number, found '1,234'" in written.quarantined[0][1]
