@@ -41,6 +41,7 @@ ENDPOINTS = {"dfs": "Disease-free survival", "os": "Overall survival"}
 TIMES_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 ALL = "all"
 MEASURED = "the number of --by"  # beside the patients' own columns: a name that no covariate has
+MOST_CLASSES = 6  # chosen: a number of no more values (a grade, an imported class) is drawn as classes, a curve each
 _MOST_MORE = 12  # columns that the risk table takes beyond the times asked for
 
 
@@ -151,7 +152,8 @@ def _groups(frame: pd.DataFrame, asked: Asked) -> _Groups:
         number: Covariate | None = cov.score_per_tenth(frame["score"])
     else:
         labels = labels_of(frame, asked.by)
-        number = None if asked.by == "band" else number_of(frame, asked.by)
+        is_class = asked.by == "band" or len(set(labels) - {None}) <= MOST_CLASSES
+        number = None if is_class else number_of(frame, asked.by)
     if number is None:
         return _Groups(labels, levels_of(labels, asked.by))
     return _Groups([None if value != value else ALL for value in number.values], (ALL,), number)

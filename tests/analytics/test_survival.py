@@ -417,6 +417,12 @@ def test_a_number_beside_a_score_leaves_the_score_s_own_model_as_it_is_and_no_ro
     assert one(rows, "hazard_ratio", "age (per year), adjusted")["note"].endswith("multivariable with regimen")
 
 
+def test_an_imported_class_that_is_a_number_has_a_curve_for_each(clinic: Clinic, ladder: Ladder) -> None:
+    rows = ladder(clinic(followed("A", 60, 5, cluster=np.resize([1, 2, 3], 60))), "survival", "--by", "cluster", "--endpoint", "dfs")
+    assert {row["subgroup"] for row in rows if row["metric"] == "median_survival"} == {"1", "2", "3"}
+    assert {row["term"] for row in rows if row["metric"] == "logrank"} == {"1 vs 2 vs 3", "2 vs 1", "3 vs 1", "3 vs 2"}
+
+
 def test_a_number_of_two_values_stays_a_factor_and_missing_values_are_counted(clinic: Clinic, ladder: Ladder) -> None:
     frame = followed("made", 60, 1, flag=[0, 1] * 30, size=np.arange(60) % 7 + 0.5)
     frame.loc[:5, "size"] = np.nan
