@@ -29,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def odds(
     context: typer.Context,
     score: Score = None,
-    by: Annotated[str | None, typer.Option("--by", metavar="COVARIATE", help="A covariate instead of a score.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="COVARIATE", help="A covariate instead of a score; a number of 3 or more values is per unit."),
+    ] = None,
     within: Within = None,
     outcome: Annotated[str, typer.Option("--outcome", help="residual or pcr: what the odds are of.")] = "residual",
     cohort: Cohort = None,
@@ -61,7 +64,12 @@ def survival(
     endpoint: Annotated[str, typer.Option("--endpoint", help="dfs or os.")] = "dfs",
     score: Score = None,
     by: Annotated[
-        str | None, typer.Option("--by", metavar="COLUMN", help="band (default with --score), score (per 0.1), or a covariate.")
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help="band (default with --score), score (per 0.1), or a covariate; a number of 7 or more values is per unit.",
+        ),
     ] = None,
     within: Within = None,
     cohort: Cohort = None,
