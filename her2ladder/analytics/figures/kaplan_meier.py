@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -61,6 +63,7 @@ def kaplan_meier_figure(
     colour, dash = dict(colours or band_colours(summary["label"])), dict(zip(summary["label"], DASHES * len(summary), strict=False))
     left = max(12.5, max(text_mm(name) for name in labels) + EDGE_MM + 7)
     width, height = sheet.width_mm - left - 5, 52.0
+    at_risk = _with_room(at_risk, width / (_last(steps, at_risk) * 1.02))
     lines = [line for text in _test_lines(tests) for line in wrapped(text, width - 4)]
     entries = [Key(_key_text(row), colour[row.label], dash[row.label]) for row in summary.itertuples()]
     inside = _has_room(steps, lines, width, height, y_min, _last(steps, at_risk))
@@ -98,6 +101,16 @@ def _frame(axes: Axes, at_risk: pd.DataFrame, last: float, y_min: float, endpoin
     axes.set(xlim=(0, last * 1.02), ylim=(y_min, 1.015), xlabel=time_label, ylabel=endpoint)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.yaxis.grid(True)
+
+
+def _with_room(at_risk: pd.DataFrame, mm_a_unit: float) -> pd.DataFrame:
+    """Return the table at every time, or at every second, third … where its numbers would touch."""
+    times = sorted({float(time) for time in at_risk["time"]})
+    if len(times) < 3:
+        return at_risk
+    widest = max(text_mm(f"{text}") for text in [*(f"{time:g}" for time in times), *at_risk["n_risk"].dropna().astype(int)]) + 1.2
+    nearest = min(b - a for a, b in pairwise(times)) * mm_a_unit
+    return at_risk[at_risk["time"].isin(times[:: max(1, ceil(widest / nearest))])]
 
 
 def _risk_table(

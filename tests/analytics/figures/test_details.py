@@ -67,6 +67,16 @@ def test_the_axis_of_time_has_the_ticks_of_the_risk_table_and_holds_the_curves()
     assert axes.get_xlim()[1] > 50
 
 
+@pytest.mark.parametrize(("step", "shown"), [(24.0, 24.0), (12.0, 24.0), (3.0, 24.0)])
+def test_numbers_at_risk_that_would_touch_are_thinned(drawn, step, shown):
+    times = np.arange(0, 217, step)
+    steps = pd.DataFrame({"label": "all", "time": times, "surv": np.linspace(1, 0.5, len(times)), "n_censor": 0}).assign(lo=0.4, hi=1.0)
+    at_risk = pd.DataFrame({"label": "all", "time": times, "n_risk": np.arange(2000, 2000 - len(times), -1)})
+    figure = kaplan_meier_figure(steps, at_risk, pd.DataFrame([{"label": "all", "n": 2000, "events": 40, "median": None}]), sheet=Sheet(COLUMN_MM))
+    assert np.diff(figure.axes[0].get_xticks()).tolist() == [shown] * int(216 // shown)
+    assert drawn(figure).collisions() == []
+
+
 def test_one_event_is_one_event(drawn):
     steps = pd.DataFrame({"label": "all", "time": [0.0, 20.0], "surv": [1.0, 0.8], "lo": [1.0, 0.6], "hi": [1.0, 0.9], "n_censor": 0})
     at_risk = pd.DataFrame({"label": "all", "time": [0.0], "n_risk": [5]})
