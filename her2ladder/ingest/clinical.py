@@ -191,7 +191,7 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
             raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}; [values.{name}] translates")
         return word
     if name == "her2_ihc":
-        found = _IHC.match(value)
+        found = _IHC.match(value.removesuffix(".0"))
         if not found:
             raise ValueError(f"wanted 0, 1+, 2+ or 3+, found {_shown(value)}; [values.her2_ihc] translates")
         grade = int(found[1]) if found[1] else len(found[2])

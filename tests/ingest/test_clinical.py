@@ -84,7 +84,7 @@ def test_a_patient_who_moves_takes_the_role_of_the_new_cohort(ingest: Any, ask: 
 
 
 @pytest.mark.parametrize(
-    ("written", "held"), [("3+", "3+"), ("3", "3+"), ("+++", "3+"), ("IHC 2+", "2+"), ("++", "2+"), ("1", "1+"), ("0", "0")]
+    ("written", "held"), [("3+", "3+"), ("3", "3+"), ("3.0", "3+"), ("+++", "3+"), ("IHC 2+", "2+"), ("++", "2+"), ("1", "1+"), ("0", "0")]
 )
 def test_her2_is_held_as_one_word_however_it_is_written(ingest: Any, ask: Any, written: str, held: str) -> None:
     assert ingest(f"patient_id,cohort,her2_ihc\nP1,A,{written}\n").code == 0
