@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -43,14 +42,6 @@ def original(command: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert command("--store", root, "ingest", "cells", *files, "--stain", "HE", "--workers", 1).code == 0
     assert command("--store", root, "features", "--workers", 1).code == 0
     return root
-
-
-@pytest.fixture
-def whole(original: Path, store_dir: Path) -> Path:
-    """A store of two slides with features."""
-    shutil.rmtree(store_dir)
-    shutil.copytree(original, store_dir)
-    return store_dir
 
 
 def ask(root: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,14 +33,6 @@ def original(command: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         assert command("--store", root, *words).code == 0
     return root
-
-
-@pytest.fixture
-def whole(original: Path, store_dir: Path) -> Path:
-    """A copy to break."""
-    shutil.rmtree(store_dir)
-    shutil.copytree(original, store_dir)
-    return store_dir
 
 
 def sql(statement: str) -> Break:
