@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from her2ladder.cli.context import globals_of, open_store
 from her2ladder.cli.output import say, say_outcome, show
+
+if TYPE_CHECKING:
+    from her2ladder.ingest.cells import Ingested
+
+MAX_NOTES = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -28,13 +34,26 @@ def cells(
     mpp: Annotated[str | None, typer.Option("--mpp", help="Micrometres per pixel of the file's own coordinates: 0.25, or x,y.")] = None,
     slide_mpp: Annotated[float | None, typer.Option("--slide-mpp", help="Micrometres per pixel of the slide's level 0.")] = None,
     label_map: Annotated[str | None, typer.Option("--label-map", help="Preset or TOML file; default: the labels are the classes.")] = None,
-    format_: Annotated[str, typer.Option("--format", help="auto, or the name of a format.")] = "auto",
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", help="auto, or: hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, table. auto says what it found."
+        ),
+    ] = "auto",
     columns: Annotated[
         str | None, typer.Option("--columns", help="Point tables: x_px=X,y_px=Y,cell_class=type; x_um, y_um where X and Y are micrometres")
     ] = None,
     width_px: Annotated[int | None, typer.Option("--width-px", help="Width of the slide; cells outside are left out.")] = None,
     height_px: Annotated[int | None, typer.Option("--height-px", help="Height of the slide.")] = None,
     max_bad_share: Annotated[float, typer.Option("--max-bad-share", help="A slide with more bad cells than this is refused.")] = 0.01,
+    duplicates: Annotated[
+        str, typer.Option("--duplicates", help="Nuclei that stand in a file twice: keep and count them, drop them, or refuse the slide.")
+    ] = "keep",
+    outline: Annotated[
+        str, typer.Option("--outline", help="Of a QuPath cell with two outlines: nucleus or cell; the centroid is that outline's.")
+    ] = "nucleus",
+    mpp_as_given: Annotated[bool, typer.Option("--mpp-as-given", help="Take --mpp even where the file says otherwise.")] = False,
+    allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Read TIAToolbox's .dat files: arrays and numbers alone.")] = False,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
 ) -> None:
@@ -46,7 +65,7 @@ def cells(
 
     from her2ladder.cli.progress import Progress
     from her2ladder.ingest.cells import ingest_cells
-    from her2ladder.ingest.plan import Defaults, parse_columns
+    from her2ladder.ingest.source import Defaults, how_to_read, parse_columns
 
     told = Defaults(
         slide_id=slide_id,
@@ -59,6 +78,7 @@ def cells(
         columns=parse_columns(columns) if columns else None,
         width_px=width_px,
         height_px=height_px,
+        how=how_to_read(outline=outline, duplicates=duplicates, mpp_as_given=mpp_as_given, allow_pickle=allow_pickle),
     )
     store = open_store(context)
     with Progress("slides", "cells") as progress:
@@ -70,8 +90,22 @@ def cells(
         as_json=globals_of(context).as_json,
         columns=("slide_id", "stain", "patient_id", "state", "n_cells", "n_quarantined", "reason"),
     )
+    _say_formats(done)
     counts = {state: sum(1 for row in done if row.state == state) for state in ("read", "unchanged", "would read", "refused")}
     say_outcome(counts, [row.reason for row in done if row.state == "refused"], "nothing to do")
+
+
+def _say_formats(done: Sequence[Ingested]) -> None:
+    """What each file was taken for and why, and what was done to its records: the same for many slides is said once."""
+    from collections import Counter
+
+    for (name, why), n in Counter((one.format, one.why) for one in done if one.state == "read").items():
+        say(f"{n} {'file' if n == 1 else 'files'} read as {name}: {why}")
+    notes = [f"note: slide {one.source.slide_id}: {note}" for one in done for note in one.notes]
+    for note in notes[:MAX_NOTES]:
+        say(note)
+    if len(notes) > MAX_NOTES:
+        say(f"… and {len(notes) - MAX_NOTES} more notes: --json lists them all")
 
 
 def clinical(

@@ -10,16 +10,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from her2ladder.errors import CellRowError, InputError, StageError
 from her2ladder.ingest.cellparquet import ROW_GROUP, CellsFile, Constants
 from her2ladder.ingest.cellrows import UNLABELLED, Frame, Judge, checked_mpp
+from her2ladder.ingest.duplicates import Doubles, find_doubles
 from her2ladder.ingest.ids import IdIndex
-from her2ladder.ingest.readers.base import CellBatch, ReadOptions
+from her2ladder.ingest.plausible import NuclearAreas
+from her2ladder.ingest.readers.base import CellBatch, Ints, ReadOptions
 from her2ladder.ingest.readers.registry import AUTO, reader_for
 from her2ladder.ingest.runs import RUN_BYTES, Block, TileSorter, in_groups_of, without
+from her2ladder.ingest.source_files import sha256_of_source, stamp_of
 from her2ladder.schema.labels import LabelMap
 from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
@@ -28,15 +32,18 @@ MAX_BAD_SHARE = 0.01
 # A 40x file is at about 0.25 um/px, a 20x one at 0.5: micrometres per pixel x magnification = 10. Scanners differ by a tenth.
 MAG_TIMES_MPP = 10.0
 MAG_TOLERANCE = 1.5
+FILE_MPP_TOLERANCE = 1.1  # the same slide is 0.25 to one tool and 0.2527 to another
 
 
 @dataclass(frozen=True)
 class CellSource:
     """What slide a file is, and how to read it.
 
-    mpp_x, mpp_y        micrometres per pixel of the file's own coordinates; None only for a table in micrometres
+    mpp_x, mpp_y        micrometres per pixel of the file's own coordinates; None where the file says them, or is in micrometres
+    mpp_as_given        mpp_x holds even where the file says another
     columns             ours -> theirs, for point tables
     width_px, height_px size of the slide in the file's coordinates: cells beyond it are bad
+    duplicates          what to do with nuclei that stand in the file twice
     max_bad_share       more bad records than this, and the slide is refused
     slide_mpp           micrometres per pixel at level 0, where known
     source_sha256       of the file, where the caller has it already
@@ -54,6 +61,8 @@ class CellSource:
     height_px: int | None = None
     max_bad_share: float = MAX_BAD_SHARE
     slide_mpp: float | None = None
+    mpp_as_given: bool = False
+    duplicates: Literal["keep", "drop", "refuse"] = "keep"
     source_sha256: str | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
     run_bytes: int = RUN_BYTES
@@ -65,7 +74,10 @@ class WrittenCells:
 
     counts        class -> cells
     quarantined   (record's name in the source, reason), in file order; at most 100,000: n_quarantined is the number
-    n_records     records in the source: n_rows + n_dropped (label map: drop) + n_quarantined
+    n_records     records in the source: n_rows + n_dropped (label map: drop) + n_quarantined + n_duplicates where those are dropped
+    n_duplicates  cells that repeat another; `duplicates` names those that were dropped, and why, as quarantined does
+    source_format, why   the reader, and what spoke for it
+    notes         what a reader of the result should know, as sentences
     """
 
     path: Path
@@ -76,9 +88,13 @@ class WrittenCells:
     quarantined: list[tuple[str, str]]
     n_quarantined: int
     n_dropped: int
+    n_duplicates: int
+    duplicates: list[tuple[str, str]]
     n_records: int
     source_sha256: str
     source_format: str
+    why: str
+    notes: tuple[str, ...]
     mpp_x: float
     mpp_y: float
     quanta_per_px: int
@@ -96,18 +112,19 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     """
     started = time.perf_counter()
     _check_spec(source, spec)
-    before = _stamp(source)
-    reader = reader_for(source, spec.format)
-    source_sha256 = spec.source_sha256 or sha256_of(source)
+    reader, why = reader_for(source, spec.format)
+    before = stamp_of(source, spec.format)
+    source_sha256 = spec.source_sha256 or sha256_of_source(source, spec.format)
     options = ReadOptions(**{**spec.options.__dict__, "columns": spec.columns})
     draft = out_dir / f".cells-{uuid.uuid4().hex}.parquet"
-    mag = _Mag(source, spec)
+    mag, areas = _Mag(source, spec), NuclearAreas()
     with _draft(draft, out_dir), closing(TileSorter(out_dir, spec.run_bytes)) as sorter, closing(IdIndex(out_dir)) as ids:
         judge = Judge(source, spec.label_map, Frame(spec.mpp_x, spec.mpp_y, spec.width_px, spec.height_px), ids)
         for block, tiles in judge.blocks(mag.checked(reader.read(source, options))):
+            areas.add(block)
             sorter.add(block, tiles)
-        counts, n_rows, constants = _write(draft, source, spec, judge, sorter)
-        if _stamp(source) != before:
+        counts, n_rows, constants, doubles, repeats = _write(draft, source, spec, judge, sorter)
+        if stamp_of(source, spec.format) != before:
             raise InputError(f"{source}: changed while it was read: read it again")
     return WrittenCells(
         path=draft,
@@ -118,9 +135,13 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
         quarantined=[(bad.name, bad.reason) for bad in sorted(judge.bad)],
         n_quarantined=judge.n_bad,
         n_dropped=judge.n_dropped,
+        n_duplicates=len(doubles),
+        duplicates=repeats,
         n_records=judge.n_records,
         source_sha256=source_sha256,
         source_format=reader.NAME,
+        why=why,
+        notes=_notes(judge, areas.doubt(constants.mpp), doubles, spec),
         mpp_x=constants.mpp[0],
         mpp_y=constants.mpp[1],
         quanta_per_px=constants.quanta_per_px,
@@ -129,35 +150,51 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     )
 
 
-def _write(draft: Path, source: Path, spec: CellSource, judge: Judge, sorter: TileSorter) -> tuple[dict[str, int], int, Constants]:
-    dropped = judge.ids.later_twins()
+def _write(
+    draft: Path, source: Path, spec: CellSource, judge: Judge, sorter: TileSorter
+) -> tuple[dict[str, int], int, Constants, Doubles, list[tuple[str, str]]]:
+    twins = judge.ids.later_twins()
     assert judge.mpp is not None
     constants = Constants(spec.slide_id, spec.patient_id, spec.stain, judge.mpp, spec.label_map, judge.is_whole)
-    doubled: list[tuple[int, str]] = []
+    doubles = find_doubles((without(block, twins) for block in sorter.blocks()), judge.class_of, judge.mpp)
+    if len(doubles) and spec.duplicates == "refuse":
+        raise InputError(f"{source}: {_doubled(doubles)}: the slide was refused; --duplicates drop leaves the repeats out")
+    dropped = np.union1d(twins, doubles.ids) if spec.duplicates == "drop" else twins
+    left_out: list[tuple[int, str]] = []
     n_rows = 0
     with draft.open("xb") as sink:
         with CellsFile(sink, constants) as file:
-            for block in in_groups_of(_distinct(sorter.blocks(), dropped, doubled), ROW_GROUP):
+            for block in in_groups_of(_distinct(sorter.blocks(), dropped, left_out), ROW_GROUP):
                 file.write(block)
                 n_rows += len(block.fixed)
         sink.flush()
         os.fsync(sink.fileno())
-    judge.put_down_duplicates(doubled)
+    same_id = set(twins.tolist())
+    judge.put_down_duplicates([(record, name) for record, name in left_out if record in same_id])
+    repeats = [
+        (name or f"record {record + 1}", f"repeats record {doubles.counts[record] + 1}, which overlaps it and has its class")
+        for record, name in sorted(left_out)
+        if record not in same_id
+    ]
     _check_share(source, spec, judge, n_rows)
-    return file.counts, n_rows, constants
+    return file.counts, n_rows, constants, doubles, repeats
 
 
-def _distinct(
-    blocks: Iterator[Block], dropped: np.ndarray[tuple[int], np.dtype[np.int64]], doubled: list[tuple[int, str]]
-) -> Iterator[Block]:
-    """Leave out the records whose id came before, and name them."""
+def _doubled(doubles: Doubles) -> str:
+    first, counts = next(iter(sorted(doubles.counts.items())))
+    cells = "cell repeats" if len(doubles) == 1 else "cells repeat"
+    return f"{len(doubles):,} {cells} a cell of the same class (the first is record {first + 1}, which repeats record {counts + 1})"
+
+
+def _distinct(blocks: Iterator[Block], dropped: Ints, left_out: list[tuple[int, str]]) -> Iterator[Block]:
+    """Leave out the records that are dropped, and name them."""
     for block in blocks:
         if not len(dropped):
             yield block
             continue
         cuts = np.r_[0, np.cumsum(np.maximum(block.fixed["n_id"], 0), dtype=np.int64)]
         for i in np.flatnonzero(np.isin(block.fixed["cell_id"], dropped)):
-            doubled.append((int(block.fixed["cell_id"][i]), block.ids[cuts[i] : cuts[i + 1]].tobytes().decode("utf-8", "replace")))
+            left_out.append((int(block.fixed["cell_id"][i]), block.ids[cuts[i] : cuts[i + 1]].tobytes().decode("utf-8", "replace")))
         yield without(block, dropped)
 
 
@@ -184,8 +221,8 @@ def _check_spec(source: Path, spec: CellSource) -> None:
     low, high = MPP_PLAUSIBLE_UM
     if spec.slide_mpp is not None and not low <= spec.slide_mpp <= high:
         raise InputError(f"{source}: slide mpp must be {low} to {high} micrometres per pixel, found {spec.slide_mpp:g}")
-    if not source.is_file():
-        raise InputError(f"{source}: wanted a file of cells, found {'a folder' if source.is_dir() else 'nothing'}")
+    if not source.exists():
+        raise InputError(f"{source}: wanted a file of cells, found nothing")
 
 
 class _Mag:
@@ -202,7 +239,17 @@ class _Mag:
             if batch.mag and batch.mag != self.value:
                 self.value = batch.mag
                 self._check()
+            self._check_mpp(batch.file_mpp)
             yield batch
+
+    def _check_mpp(self, told: float) -> None:
+        given = self._spec.mpp_x
+        if not told or given is None or self._spec.mpp_as_given or 1 / FILE_MPP_TOLERANCE <= given / told <= FILE_MPP_TOLERANCE:
+            return
+        raise InputError(
+            f"{self._source}: the file says that its coordinates are at {told:g} um/px, --mpp says {given:g}: leave --mpp out to take the "
+            "file's, or say --mpp-as-given to take yours"
+        )
 
     def _check(self) -> None:
         mpp, slide_mpp = self._spec.mpp_x, self._spec.slide_mpp
@@ -215,9 +262,14 @@ class _Mag:
             )
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    told = path.stat()
-    return told.st_ino, told.st_size, told.st_mtime_ns
+def _notes(judge: Judge, doubt: str, doubles: Doubles, spec: CellSource) -> tuple[str, ...]:
+    told = [f"{n:,} x {what}" for what, n in judge.notes.items()]
+    if spec.mpp_x is None and judge.mpp is not None and judge.file_mpp:
+        told.append(f"the file says {judge.mpp[0]:g} micrometres per pixel, which were taken")
+    if len(doubles):
+        kept = "they were left out" if spec.duplicates == "drop" else "they were kept; --duplicates drop leaves them out"
+        told.append(f"{_doubled(doubles)}: {kept}")
+    return (*told, doubt) if doubt else tuple(told)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,20 +37,23 @@ class Frame:
     height_px: int | None = None
 
 
-def checked_mpp(path: Path, frame: Frame, unit: str) -> tuple[float, float]:
+def checked_mpp(path: Path, frame: Frame, unit: str, file_mpp: float = 0.0) -> tuple[float, float]:
     """Return micrometres per pixel, x and y; 1.0 for a table in micrometres that gives none: its pixel is the micrometre.
+
+    file_mpp   what the file says of its coordinates, 0 = nothing; taken where the frame gives none
 
     raises   InputError where they are needed and not given, or implausible
     """
     low, high = MPP_PLAUSIBLE_UM
     if frame.mpp_x is None and unit == "um":
         return 1.0, 1.0
-    if frame.mpp_x is None:
+    if frame.mpp_x is None and not file_mpp:
         raise InputError(
             f"{path}: no mpp: coordinates are in pixels; give micrometres per pixel of the file's own coordinates "
             "(--mpp 0.25, or a manifest column mpp)"
         )
-    pair = (frame.mpp_x, frame.mpp_x if frame.mpp_y is None else frame.mpp_y)
+    x = file_mpp if frame.mpp_x is None else frame.mpp_x
+    pair = (x, x if frame.mpp_y is None else frame.mpp_y)
     if not all(low <= value <= high for value in pair):
         raise InputError(
             f"{path}: mpp must be {low} to {high} micrometres per pixel, found {pair[0]:g}, {pair[1]:g}; give the right one by --mpp 0.25"
@@ -62,6 +66,8 @@ class Judge:
     """Turns batches into blocks of cells; keeps what was left out, and why.
 
     n_records, n_dropped    records seen; those that the label map drops
+    notes                   what the reader did that changes no record -> how often
+    class_of                (labels,) number of the class that each label of the map has
     bad, n_bad              the first of the bad records, and how many there are in all
     """
 
@@ -75,11 +81,15 @@ class Judge:
     bad: list[BadRecord] = field(default_factory=list)
     is_whole: bool = True
     mpp: tuple[float, float] | None = None
+    file_mpp: float = 0.0
+    notes: Counter[str] = field(default_factory=Counter)
     _unmapped: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._number = {label: i for i, label in enumerate(self.label_map.labels)}
         words = list(self.label_map.labels.values())
+        classes = list(dict.fromkeys(words))
+        self.class_of = np.array([classes.index(word) for word in words], dtype=np.int16)
         self._is_dropped = np.array([word == DROP for word in words], dtype=np.bool_)
 
     def blocks(self, batches: Iterator[CellBatch]) -> Iterator[tuple[Block, Ints]]:
@@ -88,8 +98,10 @@ class Judge:
         raises   InputError: a label that the map does not have (named when the whole file was seen), no cells at all, no mpp
         """
         for batch in batches:
-            self.mpp = self.mpp or checked_mpp(self.path, self.frame, batch.unit)
+            self.file_mpp = self.file_mpp or batch.file_mpp
+            self.mpp = self.mpp or checked_mpp(self.path, self.frame, batch.unit, self.file_mpp)
             self.n_records += batch.n_records
+            self.notes.update(batch.notes)
             self._put_down(list(batch.bad))
             if self.n_records > MAX_CELLS:
                 raise InputError(f"{self.path}: wanted at most {MAX_CELLS:,} cells on a slide, found more")
@@ -112,7 +124,8 @@ class Judge:
 
     def _labels(self, batch: CellBatch) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
         """Return (n,) the number of each label in the map, and which records have one; labels that the map lacks are noted."""
-        numbers = [self._number.get(name, -1) for name in batch.label_names] + [self._number.get(NO_LABEL, -1)]
+        numbers = [self._number.get(name, self._number.get(batch.aliases.get(name, name), -1)) for name in batch.label_names]
+        numbers.append(self._number.get(NO_LABEL, -1))
         label = np.array(numbers, dtype=np.int16)[batch.label]
         counts = np.bincount(batch.label[batch.label >= 0], minlength=len(batch.label_names))
         for i in np.flatnonzero(counts):

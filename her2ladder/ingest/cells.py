@@ -11,13 +11,15 @@ from typing import Any
 
 from her2ladder.errors import InputError, LadderError
 from her2ladder.ingest.cellfile import CellSource, WrittenCells, write_cells
-from her2ladder.ingest.plan import Defaults, Source, plan_sources
+from her2ladder.ingest.plan import plan_sources
+from her2ladder.ingest.readers.base import ReadOptions
+from her2ladder.ingest.source import Defaults, HowToRead, Source
+from her2ladder.ingest.source_files import sha256_of_source
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
 from her2ladder.queries.run import run, to_json
 from her2ladder.schema import lake
 from her2ladder.schema.labels import LabelMap, load_label_map
-from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FEATURE_DICTIONARY, LABEL_MAP, MANIFEST, PATIENT, QUARANTINE, SCHEMA_VERSION, SLIDE, VOCABULARY
 
@@ -42,6 +44,9 @@ class Ingested:
     n_cells: int = 0
     n_quarantined: int = 0
     reason: str = ""
+    format: str = ""
+    why: str = ""
+    notes: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
@@ -55,6 +60,9 @@ class Ingested:
             "n_quarantined": self.n_quarantined,
             "reason": self.reason,
             "file": s.path.name,
+            "format": self.format,
+            "why": self.why,
+            "notes": list(self.notes),
         }
 
 
@@ -92,7 +100,7 @@ def ingest_cells(
         if source.fault:
             pending.append(source)
             continue
-        source = replace(source, sha256=sha256_of(source.path))
+        source = replace(source, sha256=sha256_of_source(source.path, source.format))
         if _how_read(source, maps[source.label_map, source.stain]) == known.get((source.slide_id, source.stain)):
             result[source.slide_id, source.stain] = Ingested(source, "unchanged")
         else:
@@ -153,7 +161,10 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
         height_px=source.height_px,
         max_bad_share=max_bad_share,
         slide_mpp=source.slide_mpp,
+        mpp_as_given=source.how.mpp_as_given,
+        duplicates=source.how.duplicates,
         source_sha256=source.sha256,
+        options=ReadOptions(outline=source.how.outline, allow_pickle=source.how.allow_pickle),
     )
     written = write_cells(source.path, folder, spec)
     path, sha256 = lake.publish_file(root, written.path, "cells", source.slide_id, source.stain)
@@ -162,8 +173,10 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
 
 def _how_read(source: Source, label_map: LabelMap) -> str:
     """Everything that decides what the cells file says: the same text means that there is nothing to read."""
+    told = {name: value for name, value in source.how.__dict__.items() if value != getattr(HowToRead(), name) and name != "allow_pickle"}
     return to_json(
         {
+            **told,
             "source_sha256": source.sha256,
             "label_map_sha256": label_map.sha256,
             "patient_id": source.patient_id,
@@ -257,6 +270,9 @@ def _quarantine_rows(source: Source, outcome: _Done | LadderError) -> list[dict[
         return [{**where, "what": "slide", "reason": str(outcome)[:2000]}]
     listed = outcome.written.quarantined[:QUARANTINE_ROWS_A_SLIDE]
     rows = [{**where, "what": "cell", "record": record, "reason": reason} for record, reason in listed]
+    rows += [
+        {**where, "what": "cell", "record": record, "reason": why} for record, why in outcome.written.duplicates[:QUARANTINE_ROWS_A_SLIDE]
+    ]
     more = outcome.written.n_quarantined - len(listed)
     return [*rows, {**where, "what": "cell", "reason": f"{more} further cells, not listed"}] if more else rows
 
@@ -265,4 +281,13 @@ def _ingested(source: Source, outcome: _Done | LadderError) -> Ingested:
     if isinstance(outcome, LadderError):
         return Ingested(source, "refused", reason=str(outcome))
     written = outcome.written
-    return Ingested(source, "read", written.n_rows, written.n_quarantined, counts=dict(written.counts))
+    return Ingested(
+        source,
+        "read",
+        written.n_rows,
+        written.n_quarantined,
+        format=written.source_format,
+        why=written.why,
+        notes=written.notes,
+        counts=dict(written.counts),
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from her2ladder.errors import InputError
+from her2ladder.ingest.readers.hovernext import TABLES
+from her2ladder.ingest.readers.registry import reader_for
+from her2ladder.ingest.source import Defaults, Source, mpp_of, parse_columns
+from her2ladder.ingest.source_files import sha256_of_source
 from her2ladder.ingest.tables import check_id, read_table
-from her2ladder.schema.lake import sha256_of
-from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
 
 MANIFEST_COLUMNS = (
     "path",
@@ -25,46 +26,9 @@ MANIFEST_COLUMNS = (
     "height_px",
     "columns",
 )
-_TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")  # may be in micrometres, and then need no mpp
-_ENDINGS = (".json.gz", ".geojson.gz", ".json", ".geojson", *_TABLE_ENDINGS, ".gz")
+_ENDINGS = (".json", ".geojson", ".csv", ".tsv", ".txt", ".parquet")
 _TCGA = re.compile(r"^(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})(-|$)")
 _STAIN = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]{0,31}$")
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What the command line says for every source; a manifest's own cells come first."""
-
-    slide_id: str | None = None
-    patient_id: str | None = None
-    stain: str | None = None
-    mpp: str | None = None
-    slide_mpp: float | None = None
-    label_map: str | None = None
-    format: str = "auto"
-    columns: Mapping[str, str] | None = None
-    width_px: int | None = None
-    height_px: int | None = None
-
-
-@dataclass(frozen=True)
-class Source:
-    """One file of cells: what slide it is, and how to read it."""
-
-    path: Path
-    slide_id: str
-    patient_id: str
-    stain: str
-    mpp_x: float | None
-    mpp_y: float | None
-    slide_mpp: float | None
-    label_map: str
-    format: str
-    columns: tuple[tuple[str, str], ...] = ()
-    width_px: int | None = None
-    height_px: int | None = None
-    sha256: str = ""
-    fault: str = ""  # why this one cannot be read; it is quarantined and the others go on
 
 
 def plan_sources(paths: Sequence[Path], defaults: Defaults) -> list[Source]:
@@ -74,9 +38,9 @@ def plan_sources(paths: Sequence[Path], defaults: Defaults) -> list[Source]:
     raises   InputError: no such file, no stain, mpp missing or implausible on the command line, two files for one slide and stain
     """
     sources: list[Source] = []
-    for path in paths:
+    for path in _gathered(paths):
         if not path.is_file():
-            raise InputError(f"{path}: wanted a file of cells or a manifest, found {'a folder' if path.is_dir() else 'nothing'}")
+            _check_folder(path)
         if _is_manifest(path):
             sources += _from_manifest(path, defaults)
         else:
@@ -86,23 +50,28 @@ def plan_sources(paths: Sequence[Path], defaults: Defaults) -> list[Source]:
     return _one_each(sources)
 
 
-def mpp_of(text: str | None, where: str) -> tuple[float, float]:
-    """Return micrometres per pixel, x and y, from `0.25` or `0.25,0.26`.
+def _gathered(paths: Sequence[Path]) -> list[Path]:
+    """HoVer-NeXt's tables, one a class, are one slide: all those of a folder stand for the folder."""
+    tables = [path for path in paths if path.is_file() and path.match(TABLES)]
+    folders = {path.parent for path in tables}
+    whole = [folder for folder in folders if len(tables) > 1 and set(folder.glob(TABLES)) <= set(tables)]
+    rest = [path for path in paths if path not in tables or path.parent not in whole]
+    return [*rest, *sorted(whole)]
 
-    raises   InputError
+
+def _check_folder(path: Path) -> None:
+    """A folder that a reader takes is one slide.
+
+    raises   InputError for any other, and where there is nothing
     """
-    low, high = MPP_PLAUSIBLE_UM
-    if text is None or not str(text).strip():
-        raise InputError(
-            f"{where}: no mpp: give micrometres per pixel of the file's own coordinates (--mpp 0.25, or a manifest column mpp)"
-        )
+    if not path.is_dir():
+        raise InputError(f"{path}: wanted a file of cells or a manifest, found nothing")
     try:
-        parts = [float(part) for part in re.split(r"[,;x]", str(text))]
-    except ValueError:
-        parts = []
-    if len(parts) not in (1, 2) or not all(low <= part <= high for part in parts):
-        raise InputError(f"{where}: mpp must be {low} to {high} micrometres per pixel (x, or x,y), found {str(text)[:60]}")
-    return parts[0], parts[-1]
+        reader_for(path)
+    except InputError:
+        raise InputError(
+            f"{path}: wanted a file of cells or a manifest, found a folder: name its files ({path}/*.json), or write a manifest"
+        ) from None
 
 
 def _is_manifest(path: Path) -> bool:
@@ -116,11 +85,16 @@ def _is_manifest(path: Path) -> bool:
 def _from_path(path: Path, told: Defaults) -> Source:
     stem = _stem(path)
     slide_id = told.slide_id or stem
-    needs_mpp = told.format != "points" or told.mpp is not None
-    mpp_x, mpp_y = mpp_of(told.mpp, str(path)) if told.mpp is not None else (None, None)
-    if told.mpp is None and needs_mpp and not path.name.lower().endswith(_TABLE_ENDINGS):
-        mpp_of(None, str(path))
+    mpp_x, mpp_y = (None, None) if told.mpp is None and _says_mpp(path, told.format) else mpp_of(told.mpp, str(path))
     return _checked(path, slide_id, told.patient_id, told.stain, mpp_x, mpp_y, told.slide_mpp, told, str(path))
+
+
+def _says_mpp(path: Path, format_: str) -> bool:
+    """Tell whether a file may say its micrometres per pixel, or be in micrometres: its reader says if it is not."""
+    try:
+        return reader_for(path, format_).reader.SAYS_MPP
+    except InputError:
+        return False
 
 
 def _from_manifest(manifest: Path, told: Defaults) -> list[Source]:
@@ -145,15 +119,16 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
         columns=parse_columns((row["columns"] or "").replace(";", ",")) if row.get("columns") else told.columns,
         width_px=_whole(row.get("width_px"), where, "width_px") or told.width_px,
         height_px=_whole(row.get("height_px"), where, "height_px") or told.height_px,
+        how=told.how,
     )
     fault, mpp_x, mpp_y = "", None, None
     mpp = row.get("mpp") or told.mpp
-    if mpp is not None or not path.name.lower().endswith(_TABLE_ENDINGS):  # a table in micrometres needs none: its reader says if it does
+    if mpp is not None or not (path.exists() and _says_mpp(path, own.format)):
         try:
             mpp_x, mpp_y = mpp_of(mpp, where)
         except InputError as error:
             fault = str(error)
-    if not path.is_file():
+    if not path.exists():
         fault = f"{where}: {path}: no such file"
     slide_mpp = mpp_of(row["slide_mpp"], where)[0] if row.get("slide_mpp") else told.slide_mpp
     slide_id, patient_id = row.get("slide_id") or told.slide_id or _stem(path), row.get("patient_id") or told.patient_id
@@ -205,6 +180,7 @@ def _checked(
         columns=tuple((told.columns or {}).items()),
         width_px=told.width_px,
         height_px=told.height_px,
+        how=told.how,
     )
 
 
@@ -216,7 +192,7 @@ def _one_each(sources: list[Source]) -> list[Source]:
         other = first.setdefault(key, source)
         if other is source or other.path.resolve() == source.path.resolve():
             continue
-        if not (source.path.is_file() and other.path.is_file() and sha256_of(source.path) == sha256_of(other.path)):
+        if not (source.path.exists() and other.path.exists() and sha256_of_source(source.path) == sha256_of_source(other.path)):
             raise InputError(
                 f"slide {key[0]}, stain {key[1]}: two different files, {other.path} and {source.path}: name one; nothing was written"
             )
@@ -226,17 +202,6 @@ def _one_each(sources: list[Source]) -> list[Source]:
         if other_patient != source.patient_id:
             raise InputError(f"slide {source.slide_id}, stain {source.stain}: two patients, {other_patient} and {source.patient_id}")
     return list(first.values())
-
-
-def parse_columns(text: str) -> dict[str, str]:
-    """Return {ours: theirs} from `x_px=X,y_px=Y,cell_class=type`.
-
-    raises   InputError
-    """
-    pairs = [part.split("=", 1) for part in text.split(",") if part.strip()]
-    if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
-        raise InputError(f"--columns: wanted ours=theirs,ours=theirs (x_px=X,y_px=Y,cell_class=type), found {text!r}")
-    return {ours.strip(): theirs.strip() for ours, theirs in pairs}
 
 
 def _whole(text: str | None, where: str, what: str) -> int | None:
@@ -252,8 +217,12 @@ def _whole(text: str | None, where: str, what: str) -> int | None:
 
 
 def _stem(path: Path) -> str:
+    if path.is_dir():
+        return path.name.removesuffix(".zarr")
     name = path.name
+    for packed in (".gz", ".snappy"):
+        name = name[: -len(packed)] if name.lower().endswith(packed) else name
     for ending in _ENDINGS:
         if name.lower().endswith(ending):
             return name[: -len(ending)]
-    return path.stem
+    return Path(name).stem if name == path.name else name

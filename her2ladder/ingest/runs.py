@@ -68,6 +68,7 @@ class TileSorter:
         self._folder, self._limit = folder, run_bytes
         self._open: list[tuple[Block, Ints]] = []
         self._held = 0
+        self._whole: Block | None = None
         self._file: IO[bytes] | None = None
         self._at = 0
         # One row a block put aside: tile, run, place in the file, cells, quanta, id bytes.
@@ -83,10 +84,12 @@ class TileSorter:
             self._put_aside()
 
     def blocks(self) -> Iterator[Block]:
-        """Yield all cells in tile order."""
+        """Yield all cells in tile order; may be asked for again."""
         if self._file is None:
             if self._open:
-                yield self._sorted()[0]
+                self._whole = self._sorted()[0]
+            if self._whole is not None:
+                yield self._whole
             return
         if self._open:
             self._put_aside()

@@ -177,15 +177,15 @@ def test_a_format_is_told_from_content_and_never_guessed(
     hovernet: Any, nuclei: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     json_file = hovernet(nuclei(3), name="slide.csv")
-    assert reader_for(json_file).NAME == "hovernet"
-    with pytest.raises(InputError, match="no format called 'qupath'; there is auto, hovernet, points"):
-        reader_for(json_file, "qupath")
+    assert reader_for(json_file).reader.NAME == "hovernet"
+    with pytest.raises(InputError, match="no format called 'halcon'; there is auto, hovernet, qupath"):
+        reader_for(json_file, "halcon")
     other = tmp_path / "other.json"
-    other.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    other.write_text(json.dumps({"type": "Topology", "objects": []}))
     with pytest.raises(InputError, match=r"wanted HoVer-Net JSON .*, or a point table, .*, found a file that begins"):
         reader_for(other)
     monkeypatch.setitem(READERS, "twin", READERS["hovernet"])
-    with pytest.raises(InputError, match="could be hovernet or hovernet: say which by --format"):
+    with pytest.raises(InputError, match=r"could be hovernet .* or hovernet .*: say which by --format"):
         reader_for(json_file)
 
 

@@ -12,7 +12,10 @@ from her2ladder.schema.vocabulary import CLASSES, OTHER
 
 
 def test_the_presets_are_these() -> None:
-    assert preset_names() == ["consep", "her2-membrane", "hovernet-pannuke+monusac", "monusac", "nucls", "pannuke", "store"]
+    assert preset_names() == [
+        *("cellvit-pannuke", "consep", "her2-membrane", "hovernet-pannuke+monusac", "hovernext-lizard", "instanseg", "lizard"),
+        *("monusac", "nucls", "pannuke", "store"),
+    ]
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -100,7 +103,7 @@ def test_a_wrong_map_is_told_in_one_line(tmp_path: Path, text: str, says: str) -
 
 
 def test_a_map_that_is_not_there_names_the_presets() -> None:
-    with pytest.raises(InputError, match=r"no label map 'pannuk': wanted one of consep, .*, pannuke"):
+    with pytest.raises(InputError, match=r"no label map 'pannuk': wanted one of cellvit-pannuke, .*, pannuke"):
         load_label_map("pannuk", "HE")
 
 

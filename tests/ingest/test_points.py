@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import polars as pl
 import pytest
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.plan import parse_columns
 from her2ladder.ingest.readers.base import ReadOptions
-from her2ladder.ingest.readers.points import detect, names_image, unit_said
+from her2ladder.ingest.readers.table import detect
+from her2ladder.ingest.readers.table_headers import names_image, unit_said
 from her2ladder.schema.labels import load_label_map
 
 TABLE = "cell_id,cell_class,x_px,y_px\na,Tumor,10,20\nb,Lymph,30.5,40\nc,Other,5000,3\n"
@@ -36,7 +37,7 @@ def test_a_table_in_pixels_becomes_micrometres_by_mpp(table: Any, read: Any) -> 
     assert rows["x_um"].to_pylist() == [5.0, 15.25, 2500.0]
     assert rows["y_um"].to_pylist() == [5.0, 10.0, 0.75]
     assert rows["contour"].null_count == rows["area_um2"].null_count == rows["x_min_px"].null_count == 3
-    assert (written.mpp_x, written.mpp_y, written.source_format) == (0.5, 0.25, "points")
+    assert (written.mpp_x, written.mpp_y, written.source_format) == (0.5, 0.25, "table")
 
 
 def test_a_table_in_micrometres_is_kept_to_the_last_bit_and_needs_no_mpp(table: Any, read: Any) -> None:
@@ -95,7 +96,7 @@ def test_columns_of_other_names_are_mapped(table: Any, read: Any) -> None:
 )
 def test_a_wrong_table_is_refused_in_one_line(table: Any, read: Any, text: str, columns: dict[str, str], says: str) -> None:
     with pytest.raises(InputError) as error:
-        read(table(text), label_map="store", columns=columns, format="points")
+        read(table(text), label_map="store", columns=columns, format="table")
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -180,13 +181,36 @@ def test_a_column_of_one_unit_is_not_read_as_the_other(table: Any, read: Any, un
 @pytest.mark.parametrize(
     ("unit", "label", "theirs"), [("um", "Classification", "\u00b5m"), ("um", "Class", "\u00b5m"), ("px", "Classification", "px")]
 )
-def test_a_qupath_export_is_told_the_columns_that_read_it(table: Any, read: Any, unit: str, label: str, theirs: str) -> None:
-    path = table(f"Object ID\t{label}\tCentroid X {theirs}\tCentroid Y {theirs}\nc1\tTumor\t8\t4\n", "export.tsv")
-    with pytest.raises(InputError) as error:
+def test_a_qupath_export_needs_no_columns(table: Any, read: Any, unit: str, label: str, theirs: str) -> None:
+    path = table(f"Image\tObject ID\t{label}\tCentroid X {theirs}\tCentroid Y {theirs}\na.svs\tc1\tTumor\t8\t4\n", "export.tsv")
+    written, rows = read(path, label_map="store")
+    assert written.why == "QuPath's measurement table"
+    assert (rows["source_id"].to_pylist(), rows["x_um"].to_pylist()) == (["c1"], [8.0 if unit == "um" else 2.0])
+
+
+HALO = "Image Location,Object Id,XMin,XMax,YMin,YMax,Tumor,T cell,Nucleus Area (\u00b5m\u00b2)\n"
+
+
+def test_a_halo_table_has_boxes_and_a_column_a_phenotype(table: Any, read: Any) -> None:
+    path = table(HALO + "a,1,10,20,30,41,1,0,20.5\na,2,50,60,70,80,0,1,9\na,3,90,95,1,2,0,0,9\na,4,90,95,1,2,1,1,9\n", "halo.csv")
+    with pytest.raises(InputError, match=r'wanted the column cell_class, .*--columns "cell_class=Tumor\|T cell\|Macrophage"'):
         read(path, label_map="store")
-    columns = str(error.value).rpartition('--columns "')[2].rstrip('"')
-    assert columns == f"cell_class={label},x_{unit}=Centroid X {theirs},y_{unit}=Centroid Y {theirs}"
-    assert read(path, label_map="store", columns=parse_columns(columns))[0].n_rows == 1
+    label_map = load_label_map("store", "HE")
+    label_map = replace(label_map, labels={"Tumor": "Tumor", "T cell": "Lymph", "null": "Other"})
+    written, rows = read(path, label_map=label_map, columns={"cell_class": "Tumor|T cell"}, max_bad_share=0.5)
+    assert rows["x_um"].to_pylist() == [3.75, 13.75, 23.125]
+    assert rows["y_um"].to_pylist() == [8.875, 18.75, 0.375]
+    assert rows["cell_class"].to_pylist() == ["Tumor", "Lymph", "Other"]
+    assert rows["area_um2"].to_pylist() == [20.5, 9, 9]
+    assert written.quarantined == [("4", "wanted one phenotype, found 'Tumor' and 'T cell'")]
+
+
+@pytest.mark.parametrize(("unit", "x_um"), [("pixels", 25.0), ("square microns", 100.0)])
+def test_an_inform_table_is_in_the_unit_of_its_areas(unit: str, x_um: float, table: Any, read: Any) -> None:
+    path = table(f"Sample Name\tCell ID\tCell X Position\tCell Y Position\tPhenotype\tNucleus Area ({unit})\ns\t7\t100\t200\tTumor\t#N/A\n")
+    written, rows = read(path, label_map="store")
+    assert "inForm" in written.why
+    assert (rows["source_id"].to_pylist(), rows["x_um"].to_pylist()) == (["7"], [x_um])
 
 
 @pytest.mark.parametrize(
@@ -296,7 +320,7 @@ def test_a_damaged_parquet_file_is_refused(tmp_path: Path, read: Any) -> None:
     ],
 )
 def test_a_table_is_known_by_its_content(table: Any, content: str, is_table: bool) -> None:
-    assert detect(table(content, "any.name")) is is_table
+    assert bool(detect(table(content, "any.name"))) is is_table
 
 
 @pytest.mark.shared
@@ -321,7 +345,12 @@ def test_real_nuclei_as_a_table_count_as_they_were_labelled(shared_data: Path, r
 
 @pytest.mark.parametrize("separator", ["\t", ";"])
 def test_decimal_commas_are_read_where_commas_do_not_part_columns(run_ladder: Any, tmp_path: Path, separator: str) -> None:
-    rows = [("cell_id", "cell_class", "x_um", "y_um"), ("a", "Tumor", "318,48", "1,234"), ("b", "Lymph", "7", "1,5e2"), ("c", "Lymph", "2.5", "3")]
+    rows = [
+        ("cell_id", "cell_class", "x_um", "y_um"),
+        ("a", "Tumor", "318,48", "1,234"),
+        ("b", "Lymph", "7", "1,5e2"),
+        ("c", "Lymph", "2.5", "3"),
+    ]
     path = tmp_path / "S1.csv"
     path.write_text("\n".join(separator.join(row) for row in rows) + "\n")
     assert run_ladder("ingest", "cells", path, "--stain", "HE").code == 0

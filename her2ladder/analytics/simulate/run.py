@@ -116,7 +116,7 @@ def _manifest(plan: Plan, subjects: pd.DataFrame) -> pd.DataFrame:
             "stain": stain,
             "mpp": files.MPP_UM,
             "label_map": labels.STORE_WORDS if is_points else labels.PRESETS[stain],
-            "format": "points" if is_points else "hovernet",
+            "format": "table" if is_points else "hovernet",
         }
         for patient_id in subjects["patient_id"]
         for stain in plan.stains

@@ -7,10 +7,8 @@ source   vqdang/hover_net infer/tile.py, infer/wsi.py
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -20,13 +18,15 @@ import pyarrow as pa
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers import json_scan as scan
 from her2ladder.ingest.readers.base import BadRecord, CellBatch, Ints, ReadOptions
+from her2ladder.ingest.readers.json_records import no_gc, not_finite, plain
 from her2ladder.ingest.readers.members import Member, MemberStream
 from her2ladder.ingest.readers.packed import head_of, unpacked
 
 NAME = "hovernet"
+TAKES_FOLDERS = False
+SAYS_MPP = False
 WANTS = 'HoVer-Net JSON (an object with the key "nuc")'
 MAX_POINT_BYTES = 6  # `[1,2],`: the shortest a point can be
-_NAN_WORDS = ("NaN", "Infinity")
 
 
 class Nucleus(msgspec.Struct, gc=False):
@@ -42,10 +42,10 @@ _LIST, _ONE = msgspec.json.Decoder(list[Nucleus]), msgspec.json.Decoder(Nucleus)
 _POINTS = msgspec.json.Decoder(list[tuple[float, float]])
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path) -> str:
     """Tell whether the file begins as a JSON object that has the key `nuc` within its first 64 KB."""
-    head = head_of(path).lstrip()
-    return head.startswith(b"{") and b'"nuc"' in head
+    head = head_of(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return 'a JSON object with the key "nuc"' if head.startswith(b"{") and b'"nuc"' in head else ""
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
@@ -65,18 +65,6 @@ def read(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
             yield _no_cells(mag)
 
 
-@contextmanager
-def _no_gc() -> Iterator[None]:
-    """Decoding makes many objects that hold no cycles: looking for garbage among them costs a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 def _mag(path: Path, stream: MemberStream) -> float:
     raw = stream.others.get("mag", b"null")
     try:
@@ -93,12 +81,12 @@ def _mag(path: Path, stream: MemberStream) -> float:
 def _batch(path: Path, buf: bytes, members: Ints, first: int, mag: float) -> CellBatch:
     n = len(members)
     bad: list[BadRecord] = []
-    with _no_gc():
+    with no_gc():
         nuclei, kept = _decode(path, buf, members, first, bad)
-        points, n_points, shaped = _rings([nucleus.contour for nucleus in nuclei])
+        points, n_points, shaped = rings([nucleus.contour for nucleus in nuclei])
         for i in np.flatnonzero(~shaped):
             at = int(kept[i])
-            bad.append(BadRecord(first + at, Member(buf, members[at]).key, _contour_reason(nuclei[i].contour)))
+            bad.append(BadRecord(first + at, Member(buf, members[at]).key, contour_reason(nuclei[i].contour)))
         if not shaped.all():
             nuclei = [nucleus for nucleus, good in zip(nuclei, shaped, strict=True) if good]
             kept, n_points = kept[shaped], n_points[shaped]
@@ -178,37 +166,12 @@ def _decode_one(path: Path, member: Member) -> Nucleus:
     except RecursionError:
         raise ValueError("wanted a nucleus, found lists or objects nested without end") from None
     except msgspec.ValidationError as error:
-        raise ValueError(_plain(str(error))) from None
+        raise ValueError(plain(str(error))) from None
     except msgspec.DecodeError as error:
-        raise ValueError(_not_finite(path, member, error)) from None
+        raise ValueError(not_finite(f"{path}: cell {member.key}", member.value, error)) from None
     if member.doubled and (twice := _doubled_key(member)):
         raise ValueError(f"key {twice!r} stands twice in the record")
     return nucleus
-
-
-def _plain(text: str) -> str:
-    """msgspec's words, `Expected A, got B - at `$.key``, as ours."""
-    what, _, where = text.partition(" - at `$.")
-    return f"{where.rstrip('`')}: {what}".removeprefix(": ").replace("Expected", "wanted").replace(", got ", ", found ")
-
-
-def _not_finite(path: Path, member: Member, error: Exception) -> str:
-    """Python writes NaN and Infinity into JSON, which has neither: that spoils the record. Anything else spoils the file."""
-    words = [word for word in _NAN_WORDS if word.encode() in member.value]
-    try:
-        if not words or len(member.value) > 1_000_000:
-            raise ValueError
-        told = json.loads(member.value, parse_int=float, parse_constant=lambda word: word)
-        if not isinstance(told, dict):
-            raise ValueError
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: cell {member.key}: wanted JSON, found: {_inside(error)}") from None
-    where = next((key for key, value in told.items() if any(word in json.dumps(value) for word in words)), "record")
-    return f"{where}: wanted finite numbers, found {words[0]}"
-
-
-def _inside(error: Exception) -> str:
-    return str(error).removeprefix("JSON is malformed: ").replace("(byte ", "(in the record, byte ")
 
 
 def _doubled_key(member: Member) -> str | None:
@@ -222,7 +185,7 @@ def _doubled_key(member: Member) -> str | None:
     return found[0] if found else None
 
 
-def _rings(
+def rings(
     contours: list[msgspec.Raw],
 ) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float64]], Ints, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
     """Return the contours' points, how many each has, and which contours are lists of pairs of numbers (a missing one has 0 points)."""
@@ -248,7 +211,7 @@ def _rings(
     return np.concatenate(parts), n_points, good
 
 
-def _contour_reason(raw: msgspec.Raw) -> str:
+def contour_reason(raw: msgspec.Raw) -> str:
     text = bytes(raw)
     found = text[:40].decode("utf-8", "replace") + (" …" if len(text) > 40 else "")
     return f"contour: wanted a list of points [[x, y], …], found {found}"

@@ -29,7 +29,7 @@ class Unpacked:
         self.is_packed = raw.read(2) == GZIP_MAGIC
         raw.seek(0)
         self._bytes: IO[bytes] = gzip.GzipFile(fileobj=raw, mode="rb") if self.is_packed else raw  # type: ignore[assignment]
-        self._n_read = 0
+        self.n_read = 0
 
     def read(self, n: int) -> bytes:
         """Return the next n bytes, fewer only at the end."""
@@ -37,17 +37,26 @@ class Unpacked:
             block = self._bytes.read(n)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputError(f"{self.path}: wanted a whole gzip file, found a damaged one: {error}") from error
-        self._n_read += len(block)
+        self.n_read += len(block)
         if self.is_packed:
             self._check_growth()
         return block
 
+    def skip(self, n: int) -> None:
+        """Leave out the next n bytes."""
+        if not self.is_packed:
+            self.n_read = self._bytes.seek(self.n_read + n)
+            return
+        end = self.n_read + n
+        while self.n_read < end and self.read(min(end - self.n_read, 1_000_000)):
+            pass
+
     def _check_growth(self) -> None:
         packed = max(self._raw.tell(), 1)
-        ratio = self._n_read / packed
-        if self._n_read > self._options.max_unpacked_bytes:
+        ratio = self.n_read / packed
+        if self.n_read > self._options.max_unpacked_bytes:
             raise InputError(f"{self.path}: unpacks to more than {self._options.max_unpacked_bytes:,} bytes: refused")
-        if self._n_read > ALWAYS_ALLOWED_BYTES and ratio > self._options.max_unpack_ratio:
+        if self.n_read > ALWAYS_ALLOWED_BYTES and ratio > self._options.max_unpack_ratio:
             raise InputError(
                 f"{self.path}: unpacks to {ratio:,.0f} times its size (cells pack about 8 times, at most "
                 f"{self._options.max_unpack_ratio:g} is read): a zip bomb, refused"

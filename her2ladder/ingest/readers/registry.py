@@ -1,35 +1,50 @@
-"""Which formats there are, and which one a file is of: told from its content, never guessed."""
+"""Which formats there are, and which one a file is of: told from its content, never guessed. A new format is one module in READERS."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.readers import hovernet, points
+from her2ladder.ingest.readers import cellvit, hovernet, hovernext, instanseg, qupath, table, tiatoolbox
 from her2ladder.ingest.readers.base import Reader
 from her2ladder.ingest.readers.packed import head_of
 
-READERS: dict[str, Reader] = {module.NAME: cast(Reader, module) for module in (hovernet, points)}
+READERS: dict[str, Reader] = {
+    module.NAME: cast(Reader, module) for module in (hovernet, qupath, cellvit, hovernext, instanseg, tiatoolbox, table)
+}
 AUTO = "auto"
+OTHER_NAMES = {"points": "table", "geojson": "qupath"}  # what a format was called before, or is called by many
 
 
-def reader_for(path: Path, name: str = AUTO) -> Reader:
+class Found(NamedTuple):
+    """The reader of a file, and what spoke for it."""
+
+    reader: Reader
+    why: str
+
+
+def reader_for(path: Path, name: str = AUTO) -> Found:
     """Return the reader of a format by name, or the one that knows the file.
 
     raises   InputError: no such format; a file that no reader knows, or that two know
     """
     if name != AUTO:
+        name = OTHER_NAMES.get(name, name)
         if name not in READERS:
             raise InputError(f"no format called {name!r}; there is {', '.join([AUTO, *READERS])}")
-        return READERS[name]
-    if not path.is_file():
-        raise InputError(f"{path}: wanted a file of cells, found {'a folder' if path.is_dir() else 'nothing'}")
-    found = [reader for reader in READERS.values() if reader.detect(path)]
+        return Found(READERS[name], "as asked for")
+    if not path.exists():
+        raise InputError(f"{path}: wanted a file of cells, found nothing")
+    readers = [reader for reader in READERS.values() if path.is_file() or reader.TAKES_FOLDERS]
+    found = [Found(reader, why) for reader in readers if (why := reader.detect(path))]
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"{path}: could be {' or '.join(reader.NAME for reader in found)}: say which by --format")
+        could = " or ".join(f"{one.reader.NAME} ({one.why})" for one in found)
+        raise InputError(f"{path}: could be {could}: say which by --format")
+    wanted = ", or ".join(reader.WANTS for reader in readers)
+    if path.is_dir():
+        raise InputError(f"{path}: wanted {wanted}, found another folder")
     start = head_of(path, 40).decode("utf-8", "replace").replace("\n", " ")
-    wanted = ", or ".join(reader.WANTS for reader in READERS.values())
     raise InputError(f"{path}: wanted {wanted}, found a file that begins {repr(start)[:60]}")

@@ -8,10 +8,9 @@ A table is one slide: one with a column that names the image (IMAGE_COLUMNS) and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,39 +20,47 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.readers.base import BadRecord, CellBatch, Floats, ReadOptions
+from her2ladder.ingest.readers.base import MEASURES, BadRecord, CellBatch, Floats, ReadOptions
 from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
-
-NAME = "points"
-WANTS = "a point table, CSV or Parquet (cell_id, cell_class, and x_px, y_px or x_um, y_um)"
-ID, LABEL, PROB = "cell_id", "cell_class", "class_prob"
-PLACES: dict[Literal["px", "um"], tuple[str, str]] = {"px": ("x_px", "y_px"), "um": ("x_um", "y_um")}
-MEASURES = ("area_um2", "membrane_completeness", "membrane_od", "cytoplasm_od")
-SHARES = (PROB, "membrane_completeness")  # 0..1
-KNOWN = (ID, LABEL, PROB, *PLACES["px"], *PLACES["um"], *MEASURES)
-UNIT_WORDS = {"px": {"px", "pixel", "pixels"}, "um": {"um", "micron", "microns", "micrometre", "micrometres", "micrometer", "micrometers"}}
-UNIT_NAMES = {"px": "pixels", "um": "micrometres"}
-# Columns that name the image a cell was found in, as QuPath, CellProfiler, inForm, HALO and people call them; case, spaces, `_`, `-`
-# and `.` do not count, nor does CellProfiler's `Metadata_` before it, and `FileName_DNA` counts as `FileName`.
-IMAGE_COLUMNS = (
-    *("image", "imagename", "imagenumber", "imageid", "imagelocation", "filename"),
-    *("slide", "slideid", "slidename", "sample", "sampleid", "samplename"),
+from her2ladder.ingest.readers.table_headers import (
+    ID,
+    KNOWN,
+    LABEL,
+    PLACES,
+    PROB,
+    SHARES,
+    check_units,
+    dialect_of,
+    example,
+    names_image,
+    other_places,
+    with_dialect,
 )
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
+
+NAME = "table"
+TAKES_FOLDERS = False
+SAYS_MPP = True
+WANTS = "a point table, CSV or Parquet (cell_id, cell_class, and x_px, y_px or x_um, y_um)"
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
+YES = ("1", "true", "yes", "positive")
 _PARQUET_MAGIC = b"PAR1"
 _BATCH_ROWS = 65_536
 _DECIMAL_COMMA = r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$"
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path) -> str:
     """Tell whether the file is Parquet, or text whose first line has three or more columns and is not JSON or XML."""
     head = head_of(path)
     if head.startswith(_PARQUET_MAGIC):
-        return True
+        return "a Parquet table"
     if b"\0" in head:
-        return False
+        return ""
     line = head.decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
-    return line[:1] not in ("{", "[", "<", "") and line.count(_separator(line)) >= 2
+    if line[:1] in ("{", "[", "<", "") or line.count(_separator(line)) < 2:
+        return ""
+    names = [name.strip() for name in _header(line.rstrip("\r"), _separator(line))]
+    known = dialect_of(names)
+    return known.name if known else f"a table of text with the columns {', '.join(names[:4])} …"[:120]
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[CellBatch]:
@@ -133,11 +140,14 @@ class _Columns:
         unknown = [ours for ours in mapping if ours not in KNOWN]
         if unknown:
             raise InputError(f"{path}: no column of ours is called {unknown[0]!r}; there is {', '.join(KNOWN)}")
-        absent = [theirs for theirs in mapping.values() if theirs not in names]
+        mapping = with_dialect(mapping, names)
+        parts = {theirs: [theirs] if theirs in names else [part.strip() for part in theirs.split("|")] for theirs in mapping.values()}
+        absent = [part for theirs in parts.values() for part in theirs if part not in names]
         if absent:
             raise InputError(f"{path}: no column {absent[0]!r} as the mapping says; found {', '.join(names[:40])}")
-        self.named = {ours: mapping.get(ours, ours) for ours in KNOWN if mapping.get(ours, ours) in names}
-        _check_units(path, mapping)
+        self._parts = {ours: parts[theirs] for ours, theirs in mapping.items() if len(parts[theirs]) > 1}
+        self.named = {ours: mapping.get(ours, ours) for ours in KNOWN if mapping.get(ours, ours) in names or ours in self._parts}
+        check_units(path, mapping)
         told = [unit for unit, pair in PLACES.items() if any(name in mapping for name in pair)]
         whole = [unit for unit, pair in PLACES.items() if all(name in self.named for name in pair)]
         units = [unit for unit in whole if unit in told] or whole
@@ -145,20 +155,24 @@ class _Columns:
             missing = [LABEL] if LABEL not in self.named else []
             missing += [] if units else ["x_px, y_px (or x_um, y_um)"]
             raise InputError(
-                f"{path}: wanted the column {' and '.join(missing)}, found {', '.join(names[:40])}; other names by {_example(names)}"
+                f"{path}: wanted the column {' and '.join(missing)}, found {', '.join(names[:40])}; other names by {example(names)}"
             )
         if len(units) > 1:
             raise InputError(f"{path}: found both x_px, y_px and x_um, y_um: say which by --columns x_px=x_px,y_px=y_px")
         self.unit = units[0]
-        self.named = {ours: theirs for ours, theirs in self.named.items() if ours not in _other(self.unit)}
+        self.named = {ours: theirs for ours, theirs in self.named.items() if ours not in other_places(self.unit)}
         self._images: dict[str, str | None] = {name: None for name in names if names_image(name) and name not in mapping.values()}
+        several = [ours for ours in self._parts if ours != LABEL and (ours not in PLACES[self.unit] or len(self._parts[ours]) != 2)]
+        if several:
+            raise InputError(f"{path}: {several[0]}: `A|B` is the middle of two columns, for x and y alone, or a column of 0 and 1 a class")
         doubled = [theirs for theirs in self.theirs if names.count(theirs) > 1]
         if doubled:
             raise InputError(f"{path}: column {doubled[0]!r} stands twice in the header")
 
     @property
     def theirs(self) -> list[str]:
-        return list(dict.fromkeys([*self.named.values(), *self._images]))
+        named = [part for ours, theirs in self.named.items() for part in self._parts.get(ours, [theirs])]
+        return list(dict.fromkeys([*named, *self._images]))
 
     def batch(self, block: pa.RecordBatch, first: int) -> CellBatch:
         """Return a block's rows; those with something that is no number are bad.
@@ -167,12 +181,18 @@ class _Columns:
         """
         self._check_one_image(block)
         n = block.num_rows
-        frame = {ours: pl.Series(pl.from_arrow(block.column(theirs))) for ours, theirs in self.named.items()}
+        columns = {theirs: pl.Series(pl.from_arrow(block.column(theirs))) for theirs in self.theirs}
+        frame = {ours: columns[theirs] for ours, theirs in self.named.items() if ours not in self._parts}
         ids = _text(frame[ID]) if ID in frame else pl.Series(ID, [None] * n, dtype=pl.String)
         reasons: dict[int, str] = {}
         numbers = {ours: self._numbers(ours, series, reasons) for ours, series in frame.items() if ours not in (ID, LABEL)}
+        for ours in self._parts:
+            if ours != LABEL:  # the middle of a box
+                low, high = (self._numbers(ours, columns[theirs], reasons, theirs) for theirs in self._parts[ours])
+                numbers[ours] = (low + high) / 2
+        words = self._phenotypes(columns, reasons) if LABEL in self._parts else _text(frame[LABEL])
         kept = np.array([i for i in range(n) if i not in reasons], dtype=np.int64) if reasons else np.arange(n)
-        label, names = _labels(_text(frame[LABEL]).gather(kept))
+        label, names = _labels(words.gather(kept))
         x, y = (numbers[name][kept] for name in PLACES[self.unit])
         prob = numbers[PROB][kept] if PROB in numbers else np.full(len(kept), np.nan)
         return CellBatch(
@@ -204,7 +224,17 @@ class _Columns:
                 )
             self._images[column] = pair[0] if pair else None
 
-    def _numbers(self, ours: str, series: pl.Series, reasons: dict[int, str]) -> Floats:
+    def _phenotypes(self, columns: Mapping[str, pl.Series], reasons: dict[int, str]) -> pl.Series:
+        """Return the class of each row: the name of the column that holds a 1; none where no column does."""
+        names = self._parts[LABEL]
+        is_one = np.column_stack([_text(columns[name]).str.to_lowercase().is_in(YES).fill_null(False).to_numpy() for name in names])
+        for i in np.flatnonzero(is_one.sum(axis=1) > 1).tolist():
+            both = " and ".join(repr(name) for name, one in zip(names, is_one[i], strict=True) if one)
+            reasons.setdefault(i, f"wanted one phenotype, found {both}")
+        which = np.where(is_one.any(axis=1), is_one.argmax(axis=1), -1)
+        return pl.Series([names[k] if k >= 0 else None for k in which.tolist()], dtype=pl.String)
+
+    def _numbers(self, ours: str, series: pl.Series, reasons: dict[int, str], theirs: str = "") -> Floats:
         """Return a column as numbers, NaN where there is none; a value that does not fit is put down as its row's reason."""
         if series.dtype == pl.String:
             series = _text(series)
@@ -220,51 +250,8 @@ class _Columns:
         elif ours in MEASURES:
             bad, wanted = bad | (value < 0).fill_null(False), "a number of 0 or more"
         for i in bad.arg_true().to_list():
-            reasons.setdefault(i, f"{self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
+            reasons.setdefault(i, f"{theirs or self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
         return np.array(value.fill_null(float("nan")).to_numpy(), dtype=np.float64)
-
-
-def names_image(header: str) -> bool:
-    """Tell whether a column of this name says which image a cell was found in: see IMAGE_COLUMNS."""
-    plain = re.sub(r"[\s_.-]", "", header.lower()).removeprefix("metadata")
-    return plain in IMAGE_COLUMNS or header.lower().startswith("filename_")
-
-
-def unit_said(header: str) -> Literal["px", "um"] | None:
-    """Return the unit that a header names as a word of its own (`Centroid X µm`, `x_um`, `X [px]`); None = it names none, or both."""
-    words = set(re.findall("[a-z]+", re.sub("[\u00b5\u03bc]m", " um ", header.lower())))
-    said = [unit for unit in PLACES if words & UNIT_WORDS[unit]]
-    return said[0] if len(said) == 1 else None
-
-
-def _check_units(path: Path, mapping: Mapping[str, str]) -> None:
-    """A column that says one unit is not read as the other: every distance would be wrong by the mpp.
-
-    raises   InputError
-    """
-    for unit, pair in PLACES.items():
-        for ours, theirs in mapping.items():
-            said = unit_said(theirs)
-            if ours in pair and said not in (None, unit):
-                right = ours.replace(unit, str(said))
-                raise InputError(
-                    f"{path}: column {theirs!r} says {UNIT_NAMES[str(said)]}, mapped to {ours}: distances would be wrong by the mpp; "
-                    f'map it to {right}: --columns "{right}={theirs},…"'
-                )
-
-
-def _example(names: list[str]) -> str:
-    """How to name other columns: QuPath's own where the table is an export of its measurements."""
-    for unit, pair in PLACES.items():
-        theirs = [[name for name in names if name.startswith(f"Centroid {axis} ") and unit_said(name) == unit] for axis in "XY"]
-        if all(theirs):
-            label = "Class" if "Class" in names else "Classification"  # `Class` before QuPath 0.4
-            return f'--columns "cell_class={label},{pair[0]}={theirs[0][0]},{pair[1]}={theirs[1][0]}"'
-    return "--columns x_px=X,y_px=Y,cell_class=type"
-
-
-def _other(unit: str) -> tuple[str, str]:
-    return PLACES["um" if unit == "px" else "px"]
 
 
 def _text(series: pl.Series) -> pl.Series:
