@@ -91,7 +91,11 @@ class Tally:
         everything = [one for each in self.held.values() for one in each]
         for what, held in [*self.held.items(), ("all", everything)]:
             text.append(f"| {what} | {len(held)} | {100 * sum(held) / len(held):.1f} % |")
-        text += ["", "| pooled estimate | mean over studies (planted direction positive) | studies with the planted sign |", "|---|--:|--:|"]
+        text += [
+            "",
+            "| pooled estimate | mean over studies (planted direction positive) | studies with the planted sign |",
+            "|---|--:|--:|",
+        ]
         for what, signs in self.signs.items():
             text.append(f"| {what} | {sum(signs) / len(signs):+.2f} | {sum(s > 0 for s in signs)} of {len(signs)} |")
         text += ["", "| pooled pCR, % | " + " | ".join(BANDS) + " |", "|---|--:|--:|--:|"]

@@ -167,7 +167,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, nargs="+", default=[200_000])
     parser.add_argument("--big", type=int, help="a size for ours alone")
-    parser.add_argument("--tiatoolbox", help="python of an environment with tiatoolbox, its sqlite3 able to load extensions (a distribution's Python is)")
+    parser.add_argument(
+        "--tiatoolbox", help="python of an environment with tiatoolbox, its sqlite3 able to load extensions (a distribution's Python is)"
+    )
     parser.add_argument("--write", action="store_true", help="write RESULTS.md beside this file")
     parser.add_argument("--way", choices=WAYS)
     parser.add_argument("--source", type=Path)

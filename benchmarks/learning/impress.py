@@ -40,7 +40,9 @@ setting = "neoadjuvant"
 
 def tables(folder: Path, subtype: str, out: Path) -> None:
     """Write features.csv, clinical_as_published.csv, clinical.csv (the features' index) and columns.toml."""
-    features, clinical = (pd.read_csv(folder / part / f"{subtype}.csv", header=[0, 1], index_col=0) for part in ("features/IMPRESS", "clinical"))
+    features, clinical = (
+        pd.read_csv(folder / part / f"{subtype}.csv", header=[0, 1], index_col=0) for part in ("features/IMPRESS", "clinical")
+    )
     assert len(features) == len(clinical), "the tables are matched by row"
     features.columns = ["_".join(column) for column in features.columns]
     clinical.columns = [name for _, name in clinical.columns]
@@ -77,7 +79,9 @@ def main() -> None:
         given = ("--features", "impress", "--clinical", ",".join(CLINICAL), "--budget", chosen.budget, "--workers", chosen.workers)
         ladder(out / "store", "train", "--name", "image", *given, *folds)
         rows, _ = ladder(out / "store", "evaluate", "--score", "image", "--cohort", "IMPRESS")
-        _print(rows, f"{chosen.subtype}, {'leave-one-out' if chosen.leave_one_out else f'5 folds x {chosen.repeats}'}, budget {chosen.budget}")
+        _print(
+            rows, f"{chosen.subtype}, {'leave-one-out' if chosen.leave_one_out else f'5 folds x {chosen.repeats}'}, budget {chosen.budget}"
+        )
 
 
 def _print(rows: list[dict[str, Any]], what: str) -> None:

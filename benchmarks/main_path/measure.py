@@ -94,10 +94,12 @@ def of_twenty(folder: Path, n_cells: int) -> list[str]:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, cost, kind in (("ladder ingest cells", ingest, "cells"), ("ladder features", profiled, "cell_pairs")):
-        lines.append(
-            line(name, f"{cost[0]:.0f}", f"{cost[1]:.0f}", f"{n / cost[1]:,.0f}", f"{cost[2]:,.0f}", f"{on_disk[kind]:.1f}")
-        )
-    lines += ["", f"At these rates the paper's {paper / 1e6:.0f} M cells (1,249 patients, two slides of 117,000) take {hours:.2f} h wall on this machine.", ""]
+        lines.append(line(name, f"{cost[0]:.0f}", f"{cost[1]:.0f}", f"{n / cost[1]:,.0f}", f"{cost[2]:,.0f}", f"{on_disk[kind]:.1f}"))
+    lines += [
+        "",
+        f"At these rates the paper's {paper / 1e6:.0f} M cells (1,249 patients, two slides of 117,000) take {hours:.2f} h wall on this machine.",
+        "",
+    ]
     return lines + queries(store, n)
 
 

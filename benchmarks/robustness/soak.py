@@ -133,7 +133,10 @@ def undisturbed(work: Path, manifest: Path, workers: int) -> dict[str, tuple[Pat
 
 
 def soak_kills(work: Path, stages: dict[str, tuple[Path, list[object], str, float]], n: int, rng: random.Random) -> list[str]:
-    lines = ["| command | killed at work | finished before | clean at once | mended | same facts after a second run |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| command | killed at work | finished before | clean at once | mended | same facts after a second run |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, (before, words, whole, seconds) in stages.items():
         killed, finished, found = 0, 0, {"clean": 0, "mended": 0}
         while killed < n:

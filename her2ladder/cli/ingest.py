@@ -37,7 +37,8 @@ def cells(
     format_: Annotated[
         str,
         typer.Option(
-            "--format", help="auto, or: hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, table. auto says what it found."
+            "--format",
+            help="auto (says what it found and why), or hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, stardist, mat, spatialdata, table.",
         ),
     ] = "auto",
     columns: Annotated[

@@ -226,11 +226,97 @@ def packed(folder: Path, slide: Slide) -> Path:
     return path
 
 
+def _stardist(slide: Slide) -> dict[str, Any]:
+    """Outlines of the same number of points each: corners repeated."""
+    most = max(len(ring) for ring in slide.rings)
+    coord = np.array([(ring[:-1] + [ring[0]] * most)[:most] for ring in slide.rings])
+    return {
+        "coord": coord[:, :, ::-1].transpose(0, 2, 1),
+        "points": slide.place[:, ::-1],
+        "prob": slide.prob,
+        "class_id": slide.kind + 1,
+    }
+
+
+def stardist(folder: Path, slide: Slide) -> Path:
+    return _write(folder / "details.json", {key: values.tolist() for key, values in _stardist(slide).items()})
+
+
+def stardist_npz(folder: Path, slide: Slide) -> Path:
+    np.savez_compressed(folder / "details.npz", **_stardist(slide))
+    return folder / "details.npz"
+
+
+def _instances(slide: Slide, ids: NDArray[np.int64]) -> NDArray[np.int32]:
+    size = int(slide.place.max()) + 30
+    image = np.zeros((size, size), dtype=np.int32)
+    for ring, one in zip(slide.rings, ids.tolist(), strict=True):
+        low = np.floor(np.min(ring, axis=0)).astype(int)
+        high = np.ceil(np.max(ring, axis=0)).astype(int) + 1
+        y, x = np.mgrid[low[1] : high[1], low[0] : high[0]]
+        inside = shapely.contains_xy(shapely.Polygon(ring), x, y)
+        image[low[1] : high[1], low[0] : high[0]][inside] = one
+    return image
+
+
+def lizard(folder: Path, slide: Slide) -> Path:
+    """Rows in another order than the ids, which have gaps."""
+    from scipy.io import savemat
+
+    rng = np.random.default_rng(2)
+    ids = rng.permutation(3 * len(slide.kind))[: len(slide.kind)] + 1
+    row = rng.permutation(len(ids))
+    told = {
+        "inst_map": _instances(slide, ids),
+        "id": ids[row][:, None],
+        "class": slide.kind[row][:, None] + 1,
+        "centroid": slide.place[row],
+    }
+    savemat(folder / "lizard.mat", told, do_compression=True)
+    return folder / "lizard.mat"
+
+
+def consep(folder: Path, slide: Slide) -> Path:
+    """No ids: rows in the order of the instances; type_map beside."""
+    from scipy.io import savemat
+
+    ids = np.arange(1, len(slide.kind) + 1)
+    image = _instances(slide, ids)
+    types = np.r_[0, slide.kind + 1][image]
+    told = {
+        "inst_map": image.astype(float),
+        "type_map": types.astype(float),
+        "inst_type": slide.kind[:, None] + 1.0,
+        "inst_centroid": slide.place,
+    }
+    savemat(folder / "consep.mat", told)
+    return folder / "consep.mat"
+
+
+def geoparquet(folder: Path, slide: Slide) -> Path:
+    import geopandas
+
+    frame = geopandas.GeoDataFrame(
+        {"cell_type": [KINDS[kind] for kind in slide.kind]}, geometry=[shapely.Polygon(ring) for ring in slide.rings]
+    )
+    frame.to_parquet(folder / "shapes.parquet")
+    return folder / "shapes.parquet"
+
+
+def spatialdata(folder: Path, slide: Slide) -> Path:
+    element = folder / "slide.zarr" / "shapes" / "nuclei"
+    element.mkdir(parents=True)
+    geoparquet(element, slide)
+    (element / ".zattrs").write_text('{"axes": ["x", "y"]}')
+    return folder / "slide.zarr"
+
+
 WRITERS: dict[str, Callable[[Path, Slide], Path]] = {
     function.__name__: function
     for function in (
         *(hovernet, qupath, qupath_old, cellvit, cellvit_detection, cellvit_geojson, cellvit_points, tiatoolbox, tiatoolbox_geojson),
-        *(tiatoolbox_dat, hovernext, hovernext_tables, hovernext_geojson, instanseg, packed),
+        *(tiatoolbox_dat, hovernext, hovernext_tables, hovernext_geojson, instanseg, packed, stardist, stardist_npz),
+        *(lizard, consep, geoparquet, spatialdata),
     )
 }
 READ_AS = {
@@ -238,6 +324,9 @@ READ_AS = {
     **dict.fromkeys(("cellvit", "cellvit_detection", "cellvit_geojson", "cellvit_points", "packed"), "cellvit"),
     **dict.fromkeys(("tiatoolbox", "tiatoolbox_dat"), "tiatoolbox"),
     **dict.fromkeys(("hovernext", "hovernext_tables"), "hovernext"),
+    **dict.fromkeys(("stardist", "stardist_npz"), "stardist"),
+    **dict.fromkeys(("lizard", "consep"), "mat"),
+    **dict.fromkeys(("geoparquet", "spatialdata"), "spatialdata"),
     "hovernet": "hovernet",
     "instanseg": "instanseg",
 }

@@ -86,7 +86,7 @@ GOOD = '{"centroid": [9, 9], "contour": [[1, 1], [17, 1], [9, 25]], "type": 1}'
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.json", "hello, this is no JSON", r"a\.json: wanted HoVer-Net JSON .* found a file that begins 'hello"),
+        ("a.json", "hello, this is no JSON", r"a\.json: wanted a file of cells .*, found a file that begins 'hello"),
         ("a.json", f'{{"mag": 40, "nuc": {{"1": {GOOD}, "2": {{"cen', r"a\.json: .*truncated"),
         ("a.json", f'{{"mag": 40, "nuc": {{"1": {GOOD}}}', r"a\.json: .*truncated"),
         ("a.json", "", r"a\.json: wanted cells, found an empty file \(0 bytes\)"),

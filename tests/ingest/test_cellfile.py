@@ -182,7 +182,7 @@ def test_a_format_is_told_from_content_and_never_guessed(
         reader_for(json_file, "halcon")
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"type": "Topology", "objects": []}))
-    with pytest.raises(InputError, match=r"wanted HoVer-Net JSON .*, or a point table, .*, found a file that begins"):
+    with pytest.raises(InputError, match=r"wanted a file of cells .*, found a file that begins"):
         reader_for(other)
     monkeypatch.setitem(READERS, "twin", READERS["hovernet"])
     with pytest.raises(InputError, match=r"could be hovernet .* or hovernet .*: say which by --format"):

@@ -21,6 +21,8 @@ from her2ladder.schema.outlines import decode_outlines, polygons
 
 CLASS = {"Neoplastic": "Tumor", "Inflammatory": "Lymph", "Connective": "Stroma"}
 NO_OUTLINES = ("cellvit_detection", "cellvit_points", "hovernext", "hovernext_tables")
+PIXELS = ("lizard", "consep")
+HELD_WHOLE = ("hovernext_tables", "tiatoolbox_dat", "spatialdata")
 SMALL = ReadOptions(chunk_bytes=3000, allow_pickle=True)
 
 
@@ -46,7 +48,7 @@ def test_a_slide_comes_back_with_its_cells(name: str, slide: Slide, tmp_path: Pa
     np.testing.assert_allclose(found, place, atol=1e-6)
     assert classes == wanted
     assert sorted(rows["cell_id"].to_pylist()) == list(range(90))
-    if name not in NO_OUTLINES:
+    if name not in (*NO_OUTLINES, *PIXELS):
         areas = sorted(shape.area for shape in polygons(decode_outlines(rows, written.quanta_per_px)))
         import shapely
 
@@ -66,7 +68,7 @@ def test_chunks_and_long_features_change_nothing(
     assert parts.notes == whole.notes
 
 
-@pytest.mark.parametrize("name", [name for name in WRITERS if name not in ("hovernext_tables", "tiatoolbox_dat")])
+@pytest.mark.parametrize("name", [name for name in WRITERS if name not in HELD_WHOLE])
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_a_truncated_file_is_refused_whole(name: str, share: float, slide: Slide, tmp_path: Path, read: Any) -> None:
     path = WRITERS[name](tmp_path, slide)
@@ -216,3 +218,46 @@ def test_a_pickle_is_read_only_when_asked_for_and_builds_nothing_but_arrays(slid
 def test_qupath_cells_read_as_cellvit_s_are_refused(slide: Slide, tmp_path: Path, read: Any) -> None:
     with pytest.raises(InputError, match="say --format qupath"):
         read(WRITERS["qupath"](tmp_path, slide), format="cellvit")
+
+
+def test_rows_of_a_label_image_are_matched_by_their_id(slide: Slide, tmp_path: Path, read: Any) -> None:
+    """An instance's area is the number of its pixels, and its class that of the row with its id."""
+    from scipy.io import loadmat
+
+    path = WRITERS["lizard"](tmp_path, slide)
+    told = loadmat(path)
+    _, rows = read(path, mpp_x=1.0, mpp_y=1.0, label_map="pannuke")
+    kind = dict(zip(told["id"].ravel().tolist(), told["class"].ravel().tolist(), strict=True))
+    assert rows["source_label"].to_pylist() == [str(kind[int(one)]) for one in rows["source_id"].to_pylist()]
+    pixels = [int((told["inst_map"] == int(one)).sum()) for one in rows["source_id"].to_pylist()]
+    assert rows["area_um2"].to_pylist() == pixels
+
+
+def test_an_outline_of_pixels_has_their_corners() -> None:
+    from her2ladder.ingest.readers.mat import trace
+
+    mask = np.array([[1, 1, 0], [0, 1, 0], [1, 1, 1]], dtype=bool)
+    assert trace(mask).tolist() == [[2, 0], [2, 2], [3, 2], [3, 3], [0, 3], [0, 2], [1, 2], [1, 1], [0, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_traced_outlines_enclose_the_pixels_of_random_masks(seed: int) -> None:
+    import shapely
+    from scipy import ndimage
+
+    from her2ladder.ingest.readers.mat import trace
+
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
+        parts, _ = ndimage.label(ndimage.binary_fill_holes(rng.random((9, 11)) < 0.6))
+        mask = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+        mask = ndimage.binary_fill_holes(mask)[np.flatnonzero(mask.any(axis=1))[0] :]
+        assert shapely.make_valid(shapely.Polygon(trace(mask))).area == mask.sum()
+
+
+def test_a_store_of_several_elements_asks_which(slide: Slide, tmp_path: Path, read: Any) -> None:
+    path = WRITERS["spatialdata"](tmp_path, slide)
+    (path / "shapes" / "cells").mkdir()
+    WRITERS["geoparquet"](path / "shapes" / "cells", slide)
+    with pytest.raises(InputError, match=r"wanted one element of shapes, found .*cells.*, .*nuclei"):
+        read(path)

@@ -89,6 +89,9 @@ def number(buf: Bytes, at: int, end: int) -> tuple[float, int, int]:
         scale += int(-power if down else power)
     value = float(whole)
     exact = digits <= _EXACT_DIGITS and -22 <= scale <= 0
+    if exact:
+        value = value / _POWERS[-scale] if scale else value
+        return (-value if negative else value), at, GOOD
     while scale > 0:
         step = min(scale, 22)
         value, scale = value * _POWERS[step], scale - step
@@ -99,7 +102,7 @@ def number(buf: Bytes, at: int, end: int) -> tuple[float, int, int]:
         value, scale = value / _POWERS[step], scale + step
         if value == 0.0:
             break
-    return (-value if negative else value), at, (GOOD if exact else INEXACT)
+    return (-value if negative else value), at, INEXACT
 
 
 @compiled

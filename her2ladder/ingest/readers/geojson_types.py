@@ -27,11 +27,14 @@ _A_CELL = re.compile(rb'"(?:objectType|object_type|id)"\s*:\s*"(?:cell|detection
 _SEARCHED_BYTES, _OVERLAP = 8_000_000, 80
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class Geometry(msgspec.Struct, gc=False):
     """The coordinates stay bytes until a compiled scanner reads them."""
 
     type: str | None = None
-    coordinates: msgspec.Raw = msgspec.Raw(b"null")
+    coordinates: msgspec.Raw = _NULL
 
 
 class Classification(msgspec.Struct, gc=False):
@@ -46,12 +49,12 @@ class Properties(msgspec.Struct, gc=False):
     object_type: str | None = None
     classification: Classification | str | None = None
     nucleusGeometry: Geometry | None = None
-    measurements: msgspec.Raw = msgspec.Raw(b"null")
-    type: msgspec.Raw = msgspec.Raw(b"null")
-    cell_class: msgspec.Raw = msgspec.Raw(b"null")
-    prob: msgspec.Raw = msgspec.Raw(b"null")
-    type_prob: msgspec.Raw = msgspec.Raw(b"null")
-    class_prob: msgspec.Raw = msgspec.Raw(b"null")
+    measurements: msgspec.Raw = _NULL
+    type: msgspec.Raw = _NULL
+    cell_class: msgspec.Raw = _NULL
+    prob: msgspec.Raw = _NULL
+    type_prob: msgspec.Raw = _NULL
+    class_prob: msgspec.Raw = _NULL
 
 
 class Feature(msgspec.Struct, gc=False):
@@ -96,7 +99,7 @@ class Feature(msgspec.Struct, gc=False):
         told = self.properties
         if told is not None:
             for raw in (told.class_prob, told.type_prob, told.prob):
-                value = _value(raw)
+                value = None if raw is _NULL else _value(raw)
                 if isinstance(value, int | float) and not isinstance(value, bool):
                     return float(value)
         return float("nan")
@@ -122,6 +125,8 @@ def _value(raw: msgspec.Raw) -> object:
 
 
 def _word(raw: msgspec.Raw) -> str | None:
+    if raw is _NULL:
+        return None
     value = _value(raw)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.readers import cellvit, hovernet, hovernext, instanseg, qupath, table, tiatoolbox
+from her2ladder.ingest.readers import cellvit, hovernet, hovernext, instanseg, mat, qupath, spatialdata, stardist, table, tiatoolbox
 from her2ladder.ingest.readers.base import Reader
 from her2ladder.ingest.readers.packed import head_of
 
-READERS: dict[str, Reader] = {
-    module.NAME: cast(Reader, module) for module in (hovernet, qupath, cellvit, hovernext, instanseg, tiatoolbox, table)
-}
+_MODULES = (hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, stardist, mat, spatialdata, table)
+READERS: dict[str, Reader] = {module.NAME: cast(Reader, module) for module in _MODULES}
 AUTO = "auto"
 OTHER_NAMES = {"points": "table", "geojson": "qupath"}  # what a format was called before, or is called by many
 
@@ -43,8 +42,11 @@ def reader_for(path: Path, name: str = AUTO) -> Found:
     if found:
         could = " or ".join(f"{one.reader.NAME} ({one.why})" for one in found)
         raise InputError(f"{path}: could be {could}: say which by --format")
-    wanted = ", or ".join(reader.WANTS for reader in readers)
     if path.is_dir():
+        wanted = ", or ".join(reader.WANTS for reader in readers)
         raise InputError(f"{path}: wanted {wanted}, found another folder")
     start = head_of(path, 40).decode("utf-8", "replace").replace("\n", " ")
-    raise InputError(f"{path}: wanted {wanted}, found a file that begins {repr(start)[:60]}")
+    raise InputError(
+        f"{path}: wanted a file of cells ({', '.join(reader.NAME for reader in readers)}; docs/input_files.md shows each), "
+        f"found a file that begins {repr(start)[:60]}"
+    )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import MEASURES, BadRecord, CellBatch, Floats, ReadOptions
 from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
+from her2ladder.ingest.readers.spatialdata import is_geoparquet
 from her2ladder.ingest.readers.table_headers import (
     ID,
     KNOWN,
@@ -52,7 +53,7 @@ def detect(path: Path) -> str:
     """Tell whether the file is Parquet, or text whose first line has three or more columns and is not JSON or XML."""
     head = head_of(path)
     if head.startswith(_PARQUET_MAGIC):
-        return "a Parquet table"
+        return "" if is_geoparquet(path) else "a Parquet table"
     if b"\0" in head:
         return ""
     line = head.decode("utf-8-sig", "replace").lstrip().partition("\n")[0]
@@ -192,7 +193,7 @@ class _Columns:
                 numbers[ours] = (low + high) / 2
         words = self._phenotypes(columns, reasons) if LABEL in self._parts else _text(frame[LABEL])
         kept = np.array([i for i in range(n) if i not in reasons], dtype=np.int64) if reasons else np.arange(n)
-        label, names = _labels(words.gather(kept))
+        label, names = labels(words.gather(kept))
         x, y = (numbers[name][kept] for name in PLACES[self.unit])
         prob = numbers[PROB][kept] if PROB in numbers else np.full(len(kept), np.nan)
         return CellBatch(
@@ -263,7 +264,7 @@ def _text(series: pl.Series) -> pl.Series:
     return text.set(text.is_in(list(MISSING)).fill_null(False), None)
 
 
-def _labels(text: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def labels(text: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     names = text.drop_nulls().unique(maintain_order=True).to_list()
     number = pl.DataFrame({"name": names, "number": range(len(names))}, schema={"name": pl.String, "number": pl.Int32})
     found = text.replace_strict(number["name"], number["number"], default=None, return_dtype=pl.Int32) if names else text.cast(pl.Int32)
