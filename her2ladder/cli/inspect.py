@@ -98,16 +98,18 @@ def query_run(
 def export(
     context: typer.Context,
     what: Annotated[str, typer.Argument(help="cells")] = "cells",
-    slide_id: Annotated[str | None, typer.Option("--slide-id", help="Slide to export; all where left out (csv and parquet only).")] = None,
+    slide_id: Annotated[str | None, typer.Option("--slide-id", help="Slide to export; all where left out (csv, parquet, h5ad).")] = None,
     stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
-    format_: Annotated[str, typer.Option("--format", help="geojson, geoparquet, csv or parquet.")] = "geojson",
+    format_: Annotated[
+        str, typer.Option("--format", help="geojson (QuPath), hovernet, geoparquet, tiatoolbox, h5ad, spatialdata, csv or parquet.")
+    ] = "geojson",
     output: Output = None,
 ) -> None:
-    """Write cells with their outlines for QuPath (geojson), GeoPandas and QGIS (geoparquet), or as a table.
+    """Write cells with their outlines for QuPath, HoVer-Net's tools, GeoPandas, TIAToolbox, scanpy, or as a table for R.
 
     Example: `ladder export cells --slide-id SYN-0001-HE --format geojson -o cells.geojson`
     """
-    from her2ladder.analytics.export import export_cells
+    from her2ladder.analytics.export.stage import export_cells
     from her2ladder.errors import InputError
 
     if what != "cells":

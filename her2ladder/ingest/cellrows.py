@@ -21,6 +21,7 @@ from her2ladder.schema.vocabulary import DROP, MPP_PLAUSIBLE_UM
 
 # Chosen: the largest glass in use, for whole-mount sections, is 8 x 6 inches; a centroid beyond a quarter metre lies on no slide.
 MAX_SLIDE_UM = 250_000.0
+OUTLINE_PIXEL_UM = 0.25  # chosen: a 40x scan's; an eighth of it is 31 nm
 MAX_KEPT_REASONS = 100_000
 MAX_SHOWN_LABELS = 20
 UNLABELLED = "wanted a label, found none"
@@ -37,16 +38,17 @@ class Frame:
     height_px: int | None = None
 
 
-def checked_mpp(path: Path, frame: Frame, unit: str, file_mpp: float = 0.0) -> tuple[float, float]:
+def checked_mpp(path: Path, frame: Frame, unit: str, file_mpp: float = 0.0, has_outlines: bool = False) -> tuple[float, float]:
     """Return micrometres per pixel, x and y; 1.0 for a table in micrometres that gives none: its pixel is the micrometre.
 
-    file_mpp   what the file says of its coordinates, 0 = nothing; taken where the frame gives none
+    file_mpp       what the file says of its coordinates, 0 = nothing; taken where the frame gives none
+    has_outlines   of a file in micrometres: its pixel is then a quarter micrometre, since outlines are kept in eighths of a pixel
 
     raises   InputError where they are needed and not given, or implausible
     """
     low, high = MPP_PLAUSIBLE_UM
     if frame.mpp_x is None and unit == "um":
-        return 1.0, 1.0
+        return (OUTLINE_PIXEL_UM, OUTLINE_PIXEL_UM) if has_outlines else (1.0, 1.0)
     if frame.mpp_x is None and not file_mpp:
         raise InputError(
             f"{path}: no mpp: coordinates are in pixels; give micrometres per pixel of the file's own coordinates "
@@ -99,7 +101,7 @@ class Judge:
         """
         for batch in batches:
             self.file_mpp = self.file_mpp or batch.file_mpp
-            self.mpp = self.mpp or checked_mpp(self.path, self.frame, batch.unit, self.file_mpp)
+            self.mpp = self.mpp or checked_mpp(self.path, self.frame, batch.unit, self.file_mpp, has_outlines=bool(len(batch.points)))
             self.n_records += batch.n_records
             self.notes.update(batch.notes)
             self._put_down(list(batch.bad))

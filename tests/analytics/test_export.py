@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
@@ -34,11 +35,16 @@ def test_geojson_is_in_pixels_of_the_source_with_the_store_s_classes(filled: Any
     far, near = json.loads(answer.out)["features"]
     assert far["geometry"] == {"type": "Polygon", "coordinates": [[[2095, 45], [2105, 45], [2105, 56], [2095, 56], [2095, 45]]]}
     assert near["geometry"]["coordinates"] == [[[298, 18], [303, 18], [300, 24], [298, 18]]]
-    measures = {"cell_id": 0, "class_prob": 0.75, "area_um2": 10 * 11 * 0.25 * 0.5}
-    named = {"objectType": "detection", "classification": {"name": "Tumor"}, "name": "far"}
+    measures = {"cell_id": 0, "Class probability": 0.75, "Nucleus: Area \u00b5m^2": 10 * 11 * 0.25 * 0.5}
+    named = {"objectType": "cell", "classification": {"name": "Tumor", "color": [0xC4, 0x16, 0x1C]}, "name": "far", "class_prob": 0.75}
     assert far["properties"] == {**named, "measurements": measures}
-    assert near["properties"]["classification"] == {"name": "Lymph"}
-    assert near["properties"]["measurements"]["class_prob"] is None
+    assert far["nucleusGeometry"] == far["geometry"]
+    assert near["properties"]["classification"] == {"name": "Lymph", "color": [0x24, 0x46, 0xF0]}
+    assert "Class probability" not in near["properties"]["measurements"]
+    assert far["id"] != near["id"]
+    assert UUID(far["id"])
+    again = json.loads(filled("export", "cells", "--slide-id", "S1", "--format", "geojson").out)
+    assert [one["id"] for one in again["features"]] == [far["id"], near["id"]]
 
 
 def test_a_cell_without_an_outline_is_a_point_in_pixels(run_ladder: Any, tmp_path: Path) -> None:

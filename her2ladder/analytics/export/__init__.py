@@ -1,0 +1,1 @@
+"""How do the cells leave the store, for QuPath, R, scanpy and the other tools?"""
