@@ -12,6 +12,7 @@ import typer
 from her2ladder.cli.main import app
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.init import init
+from her2ladder.schema import geometry
 from her2ladder.schema.dictionary import features
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CATALOG, LAKE
@@ -70,7 +71,9 @@ def _views() -> list[str]:
     for name, columns in found.items():
         listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
         lines.append(f"| {name} | {_cell(meaning(name))} | {_cell(listed)} |")
-    return lines
+    lines += ["", "## Table macros: questions about one slide, as `FROM neighbours('S1', 'HE', 'Lymph', 'Tumor', 25)`", ""]
+    lines += ["| macro | what it answers |", "|---|---|"]
+    return lines + [f"| {name}({', '.join(taken)}) | {_cell(geometry.meaning(name))} |" for name, taken in geometry.MACROS.items()]
 
 
 def _commands(command: Any, prefix: str) -> list[tuple[str, Any]]:

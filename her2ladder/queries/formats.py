@@ -85,9 +85,13 @@ def _arrow(reader: pa.RecordBatchReader, out: IO[bytes]) -> int:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """Nested columns become JSON text, 128-bit integers and binaries what CSV can hold."""
+    """Nested columns become JSON text, binaries hexadecimal text, 128-bit integers what CSV can hold."""
     for i, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            table = table.set_column(
+                i, field.name, pa.array([None if v is None else v.hex() for v in table.column(i).to_pylist()], pa.string())
+            )
+        elif pa.types.is_nested(field.type):
             text = [None if v is None else json.dumps(plain(v), ensure_ascii=False) for v in table.column(i).to_pylist()]
             table = table.set_column(i, field.name, pa.array(text, pa.string()))
         elif pa.types.is_decimal(field.type) and field.type.scale == 0:

@@ -20,7 +20,7 @@ from typing import IO, Any
 import duckdb
 
 from her2ladder.errors import InputError, MissingError, StageError, StoreBusyError
-from her2ladder.schema import views
+from her2ladder.schema import geometry, views
 from her2ladder.schema.contract import literal
 from her2ladder.schema.lake import sync, write_whole
 from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
@@ -65,10 +65,11 @@ class Store:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, lake: LakeReader | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(self, lake: LakeReader | None = None, spatial: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection on which every public view answers; it keeps this state until it is closed.
 
         lake     how to scan files: None = DuckDB's own reader; else called with (store, kind, paths), returns {relation: Arrow dataset}
+        spatial  file of the extension spatial to load first: `cell_shape` is a GEOMETRY then
         raises   StageError where the catalog or a file of the lake is missing or damaged
         """
         with self._attached() as con:
@@ -83,7 +84,10 @@ class Store:
                     for name, dataset in lake(self, kind, list(paths)).items():
                         con.register(name, dataset)
                         relations[kind] = name
-            for statement in views.statements(state, as_of=self.as_of, lake=relations):
+            if spatial is not None:
+                con.execute(f"LOAD {literal(spatial)}")
+            geometry.add_functions(con)
+            for statement in views.statements(state, as_of=self.as_of, lake=relations, spatial=spatial is not None):
                 con.execute(statement)
             yield con
 
@@ -191,9 +195,10 @@ class Store:
         lake = {kind: views.parquet_relation(paths) for kind, paths in state.lake.items() if paths}
         lines = [
             "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
+            "-- cell_shape and nearest() need functions of her2ladder: ask for them through `ladder sql`",
             "ATTACH 'catalog.duckdb' AS ladder (READ_ONLY)",
         ]
-        lines += views.statements(state, as_of=None, lake=lake)
+        lines += views.statements(state, as_of=None, lake=lake, plain=True)
         return ";\n".join(lines) + ";\n"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import takewhile
 
+from her2ladder.schema import geometry
 from her2ladder.schema.contract import Table, literal, quoted
 from her2ladder.schema.tables import CATALOG, LAKE
 from her2ladder.schema.vocabulary import CLASSES
@@ -36,6 +37,7 @@ PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "
 _BUILT = {
     "patient": "Patients as in patient_base, the covariates that a column map named `extra` as columns of their own.",
     "patient_feature": "sc-MTOP features under the default rule: one row a patient with slides, one column a feature.",
+    "cell_shape": geometry.CELL_SHAPE,
 }
 
 
@@ -48,11 +50,13 @@ class State:
     extras: Mapping[str, str]  # covariate -> DOUBLE or VARCHAR
 
 
-def statements(state: State, *, as_of: str | None, lake: Mapping[str, str]) -> list[str]:
-    """Return CREATE VIEW statements, in the order they must run.
+def statements(state: State, *, as_of: str | None, lake: Mapping[str, str], plain: bool = False, spatial: bool = False) -> list[str]:
+    """Return CREATE VIEW and CREATE MACRO statements, in the order they must run.
 
-    as_of  run id: rows of later runs are hidden; None shows all
-    lake   kind -> SQL relation that holds its rows (`read_parquet([…])`, or the name of an Arrow dataset)
+    as_of    run id: rows of later runs are hidden; None shows all
+    lake     kind -> SQL relation that holds its rows (`read_parquet([…])`, or the name of an Arrow dataset)
+    plain    for a DuckDB without our functions: see schema/geometry.py
+    spatial  the extension spatial is loaded
     """
     seen = f"run <= {literal(as_of)}" if as_of else "true"
     built = [f"CREATE VIEW {name} AS SELECT * FROM ladder.base.{quoted(name)} WHERE {seen}" for name in PLAIN]
@@ -60,7 +64,8 @@ def statements(state: State, *, as_of: str | None, lake: Mapping[str, str]) -> l
         body = files("her2ladder.schema").joinpath("views", f"{name}.sql").read_text()
         built.append(f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}")
     built += [_patient(state.extras), _patient_feature(state.features)]
-    return built + [_lake_view(table, lake.get(kind)) for kind, table in LAKE.items()]
+    built += [_lake_view(table, lake.get(kind)) for kind, table in LAKE.items()]
+    return built + geometry.statements(with_functions=not plain, spatial=spatial)
 
 
 def meaning(view: str) -> str:
@@ -95,14 +100,17 @@ def _body(text: str) -> str:
 
 
 def _lake_view(table: Table, relation: str | None) -> str:
-    """A lake view has the contract's columns in order; without files it is typed and empty."""
+    """A lake view has the contract's columns in order; without files it is typed and empty.
+
+    Columns are qualified, since a macro's parameter of the same name (`stain`, `x_um`) would be taken for them.
+    """
     if relation is None:
         columns = ", ".join(f"NULL::{c.sql_type} AS {quoted(c.name)}" for c in table.columns)
         source = f"SELECT {columns} WHERE false"
     else:
-        source = f"SELECT {', '.join(quoted(c.name) for c in table.columns)} FROM {relation}"
+        source = f"SELECT {', '.join(f'lake.{quoted(c.name)}' for c in table.columns)} FROM {relation} AS lake"
     if table.name == "cell":
-        source = f"SELECT *, x_um / mpp_x AS x_px, y_um / mpp_y AS y_px FROM ({source})"
+        source = f"SELECT one.*, one.x_um / one.mpp_x AS x_px, one.y_um / one.mpp_y AS y_px FROM ({source}) AS one"
     return f"CREATE VIEW {table.name} AS {source}"
 
 

@@ -81,6 +81,16 @@ ESCAPES = {
     "CREATE of a PIVOT": "CREATE TABLE t AS PIVOT cell ON cell_class USING count(*)",
     "DELETE beside a PIVOT": "WITH x AS (PIVOT cell ON cell_class USING count(*)) DELETE FROM ladder.base.run",
     "a PIVOT, then DROP": "PIVOT cell ON cell_class USING count(*); DROP VIEW cell",
+    "ST_Read": "FROM ST_Read('/etc/passwd')",
+    "ST_Read of a virtual file": "FROM ST_Read('/vsigzip//etc/passwd')",
+    "ST_Read of an inline source": "FROM ST_Read('<OGRVRTDataSource><OGRVRTLayer name=\"x\"><SrcDataSource>/etc/passwd</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>')",
+    "ST_Read inside query()": "FROM query('FROM ST_' || 'Read(''/etc/passwd'')')",
+    "ST_Read by its catalog": "FROM system.main.st_read('/etc/passwd')",
+    "ST_Read_Meta": "FROM ST_Read_Meta('/etc/passwd')",
+    "ST_ReadSHP": "FROM ST_ReadSHP('/etc/passwd')",
+    "ST_ReadOSM": "FROM ST_ReadOSM('/etc/passwd')",
+    "a shapefile as a table": "SELECT ST_Point(0, 0) FROM '/etc/passwd.shp'",
+    "COPY by GDAL": "COPY (SELECT ST_Point(0, 0) AS g) TO '{root}/out.geojson' (FORMAT gdal, DRIVER 'GeoJSON')",
     "a bracket closed early": "PIVOT cell ON cell_class USING count(*)) TO '{root}/out.csv' --",
 }
 

@@ -21,6 +21,7 @@ from pyarrow.fs import LocalFileSystem
 
 from her2ladder.errors import LadderError
 from her2ladder.queries.sandbox.landlock import restrict_to_reading
+from her2ladder.queries.sandbox.spatial import spatial_for, without_spatial
 from her2ladder.schema.duck import arrow_reader
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import LAKE
@@ -45,7 +46,7 @@ def main() -> None:
         _limit(order)
         _answer(order, out)
     except (LadderError, duckdb.Error, pa.ArrowException, MemoryError) as error:
-        sys.stderr.write((str(error) or "out of memory").strip() + "\n")
+        sys.stderr.write((without_spatial(error) or str(error) or "out of memory").strip() + "\n")
         sys.stderr.flush()
         os._exit(3)
     out.close()
@@ -66,7 +67,7 @@ def _limit(order: dict[str, Any]) -> None:
 
 def _answer(order: dict[str, Any], out: Any) -> None:
     store = Store(Path(order["store"]), as_of=order["as_of"])
-    with store.reading(lake=arrow_lake) as con:
+    with store.reading(lake=arrow_lake, spatial=spatial_for(order["sql"])) as con:
         con.execute(f"SET memory_limit = '{order['memory_bytes']}B'")
         for door in DOORS:
             con.execute(door)
