@@ -243,15 +243,19 @@ def _block(
 
 
 def _id_bytes(ids: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Return the ids' bytes one after the other, and the length of each; -1 = NULL."""
+    """Return the ids' bytes one after the other, and the length of each; -1 = NULL.
+
+    ids   strings of any Arrow type, sliced or not; a NULL slot may hold bytes (a CSV's `NaN` does), which are not part of the answer
+    """
     n = len(ids)
     if not n or ids.null_count == n:
         return np.empty(0, dtype=np.uint8), np.full(n, -1, dtype=np.int32)
+    null = ids.is_null().to_numpy(zero_copy_only=False)
+    ids = ids.cast(pa.string())  # so that the ends are int32
+    if ids.null_count:
+        ids = ids.fill_null("")  # a new buffer, in which NULL slots are empty
     _, ends, data = ids.buffers()
     cuts = np.frombuffer(ends, dtype=np.int32)[ids.offset : ids.offset + n + 1]
-    lengths = np.diff(cuts)
     raw = np.frombuffer(data, dtype=np.uint8)[cuts[0] : cuts[-1]] if data is not None else np.empty(0, dtype=np.uint8)
-    if ids.null_count:
-        null = ids.is_null().to_numpy(zero_copy_only=False)
-        lengths = np.where(null, -1, lengths)
+    lengths = np.where(null, -1, np.diff(cuts))
     return raw, lengths.astype(np.int32)
