@@ -20,7 +20,7 @@ import pytest
 from her2ladder.errors import InputError, StageError
 from her2ladder.queries.check import check
 from her2ladder.queries.run import run
-from her2ladder.schema import migrations, store
+from her2ladder.schema import geometry, migrations, store
 from her2ladder.schema.contract import rows_of
 from her2ladder.schema.migrations import migrate
 from her2ladder.schema.store import Store
@@ -261,7 +261,7 @@ def test_open_sql_gives_the_same_views_to_plain_duckdb_in_the_folder(with_featur
     with Store(with_features).reading() as ours:
         views = [name for (name,) in ours.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall()]
         assert len(views) > 20
-        for name in views:
+        for name in set(views) - set(geometry.NEEDS_OUR_FUNCTIONS):
             ask = f"SELECT count(*) FROM {name}"
             assert con.sql(ask).fetchall() == ours.sql(ask).fetchall(), name
     with pytest.raises(duckdb.Error, match="read-only"):
