@@ -44,8 +44,8 @@ def odds(
 
     Example: `ladder odds --score ladder-demo --within regimen`
     """
-    from her2ladder.analytics.cohorts import selection
-    from her2ladder.analytics.odds import odds as compute
+    from her2ladder.analytics.cohort.selection import selection
+    from her2ladder.analytics.odds.stage import odds as compute
 
     store = open_store(context)
     chosen = selection(cohort, setting, store)
@@ -54,7 +54,7 @@ def odds(
     for remark in done.remarks:
         say(remark)
     if output is not None:
-        from her2ladder.analytics.survival_export import export_odds
+        from her2ladder.analytics.survival.files import export_odds
 
         say(f"{len(export_odds(done, output))} files in {output}")
 
@@ -83,9 +83,9 @@ def survival(
 
     Example: `ladder survival --score ladder-demo --endpoint os --cohort adjuvant -o results`
     """
-    from her2ladder.analytics.cohorts import band_remark, selection
-    from her2ladder.analytics.survival import Asked, default_by
-    from her2ladder.analytics.survival import survival as compute
+    from her2ladder.analytics.cohort.selection import band_remark, selection
+    from her2ladder.analytics.survival.stage import Asked, default_by
+    from her2ladder.analytics.survival.stage import survival as compute
     from her2ladder.errors import InputError
 
     if score is None and by is None:
@@ -104,7 +104,7 @@ def survival(
         if remark:
             say(remark)
     if output is not None:
-        from her2ladder.analytics.survival_export import export_survival
+        from her2ladder.analytics.survival.files import export_survival
 
         say(f"{len(export_survival(done, output))} files in {output}")
 

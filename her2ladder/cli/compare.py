@@ -11,7 +11,7 @@ from her2ladder.cli.context import globals_of, open_store
 from her2ladder.cli.output import say, show
 
 if TYPE_CHECKING:
-    from her2ladder.analytics.compare import Compared
+    from her2ladder.analytics.compare.stage import Compared
 
 
 def register(app: typer.Typer) -> None:
@@ -40,10 +40,10 @@ def compare(
 
     Example: `ladder compare --score ladder-v1 --by band,regimen`
     """
-    from her2ladder.analytics.cohorts import band_remark, selection
-    from her2ladder.analytics.compare import CompareOptions
-    from her2ladder.analytics.compare import compare as compare_stage
-    from her2ladder.analytics.groups import columns_named
+    from her2ladder.analytics.cohort.groups import columns_named
+    from her2ladder.analytics.cohort.selection import band_remark, selection
+    from her2ladder.analytics.compare.stage import CompareOptions
+    from her2ladder.analytics.compare.stage import compare as compare_stage
     from her2ladder.errors import InputError
 
     store = open_store(context)
@@ -71,7 +71,7 @@ def compare(
         say(remark)
     _talk(done, None if is_by_band else score)
     if output is not None:
-        from her2ladder.analytics.compare_export import export_comparison
+        from her2ladder.analytics.compare.files import export_comparison
 
         for path in export_comparison(done, output):
             say(f"wrote {path}")

@@ -11,7 +11,7 @@ from her2ladder.cli.context import globals_of, open_store
 from her2ladder.cli.output import say, show
 
 if TYPE_CHECKING:
-    from her2ladder.analytics.contrast import Contrasted
+    from her2ladder.analytics.contrast.stage import Contrasted
 
 
 def register(app: typer.Typer) -> None:
@@ -37,9 +37,9 @@ def contrast(
 
     Example: `ladder contrast --between band --features paper`
     """
-    from her2ladder.analytics.cohorts import selection
-    from her2ladder.analytics.contrast import contrast as contrast_stage
-    from her2ladder.analytics.contrast import default_population
+    from her2ladder.analytics.cohort.selection import selection
+    from her2ladder.analytics.contrast.stage import contrast as contrast_stage
+    from her2ladder.analytics.contrast.stage import default_population
 
     store = open_store(context)
     asked = cohort if cohort is not None else default_population(store)
@@ -50,7 +50,7 @@ def contrast(
         show(_table(done), as_json=False, title=f"Contrasts ({done.cohort}), run {done.run}")
     _talk(done)
     if output is not None:
-        from her2ladder.analytics.contrast_export import export_contrast
+        from her2ladder.analytics.contrast.files import export_contrast
 
         for path in export_contrast(done, output):
             say(f"wrote {path}")

@@ -60,7 +60,7 @@ def evaluate(
     else:
         _print(done.rows, done.directions)
     if output is not None:
-        from her2ladder.analytics.evaluate.pictures import write_pictures
+        from her2ladder.analytics.evaluate.files import write_pictures
 
         say(f"{len(write_pictures(done, output))} files in {output}")
     if done.no_threshold:

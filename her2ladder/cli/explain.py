@@ -34,9 +34,9 @@ def explain(
 
     Example: `ladder explain --model ladder-demo -o explained`
     """
-    from her2ladder.analytics.cohorts import selection
-    from her2ladder.analytics.explaining import explain_model, write_explanation
-    from her2ladder.analytics.model_card import write_card
+    from her2ladder.analytics.cohort.selection import selection
+    from her2ladder.analytics.explain.card import write_card
+    from her2ladder.analytics.explain.stage import explain_model, write_explanation
 
     store = open_store(context)
     done = explain_model(store, model, selection(cohort, None, store) if cohort else None, seed=seed, walks=walks)
@@ -62,7 +62,7 @@ def card(
 
     Example: `ladder card --model ladder-demo -o card.md`
     """
-    from her2ladder.analytics.model_card import model_card, write_card
+    from her2ladder.analytics.explain.card import model_card, write_card
 
     store = open_store(context)
     if output is None:

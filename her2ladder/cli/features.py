@@ -35,7 +35,7 @@ def features(
     """
     import os
 
-    from her2ladder.analytics.features import Settings, compute_features, summary
+    from her2ladder.analytics.features.stage import Settings, compute_features, summary
     from her2ladder.cli.progress import Progress
 
     settings = Settings(radius_um, k, engine, centralities, morphology)

@@ -128,7 +128,7 @@ def map_(
 
     Example: `ladder map SYN-0001-HE -o map.html`
     """
-    from her2ladder.analytics.maps import draw_map
+    from her2ladder.analytics.cellmap.stage import draw_map
 
     n = draw_map(open_store(context), slide_id, stain, output)
     say(f"{n:,} cells drawn to {output}")

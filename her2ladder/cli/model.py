@@ -36,10 +36,10 @@ def train(
     """
     import os
 
-    from her2ladder.analytics.cohorts import selection
+    from her2ladder.analytics.cohort.selection import selection
+    from her2ladder.analytics.explain.card import write_card
     from her2ladder.analytics.learning.nested import Settings
-    from her2ladder.analytics.model_card import write_card
-    from her2ladder.analytics.training import train_model
+    from her2ladder.analytics.model.stage import train_model
     from her2ladder.cli.progress import Progress
 
     store = open_store(context)
@@ -87,7 +87,7 @@ def score(
 
     Example: `ladder score --model ladder-v1`
     """
-    from her2ladder.analytics.training import score_patients
+    from her2ladder.analytics.model.stage import score_patients
 
     done = score_patients(open_store(context), model)
     row = {

@@ -35,10 +35,10 @@ def table1(
 
     Example: `ladder table1 --by cohort`
     """
-    from her2ladder.analytics.cohorts import selection
-    from her2ladder.analytics.groups import columns_named
-    from her2ladder.analytics.table1 import table_one
-    from her2ladder.analytics.table1_text import export_table, readable
+    from her2ladder.analytics.cohort.groups import columns_named
+    from her2ladder.analytics.cohort.selection import selection
+    from her2ladder.analytics.table1.stage import table_one
+    from her2ladder.analytics.table1.text import export_table, readable
 
     store = open_store(context)
     wanted = columns_named(variables, "--variables", 100) if variables else ()

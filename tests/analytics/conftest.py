@@ -144,8 +144,8 @@ def quick_settings() -> Any:
 @pytest.fixture(scope="session")
 def trained_store(tmp_path_factory: pytest.TempPathFactory, quick_settings: Any) -> Store:
     """A store with the model `m`, trained on construction patients and applied to everyone; nothing here may write into it but runs."""
-    from her2ladder.analytics.cohorts import Selection
-    from her2ladder.analytics.training import score_patients, train_model
+    from her2ladder.analytics.cohort.selection import Selection
+    from her2ladder.analytics.model.stage import score_patients, train_model
 
     store = put_tables(init(tmp_path_factory.mktemp("trained") / "store"), *modelled())
     train_model(store, "m", Selection(("construction",)), quick_settings, feature_set="set")

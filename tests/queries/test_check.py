@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from her2ladder.analytics import features
+from her2ladder.analytics.features import stage as features
 from her2ladder.ingest import cells
 from her2ladder.queries.check import check
 from her2ladder.queries.fan_out import fan_out

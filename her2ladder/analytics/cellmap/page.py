@@ -26,7 +26,7 @@ from her2ladder.analytics.cellmap.cells import MapCells, dot_um, map_cells
 from her2ladder.analytics.cellmap.files import whole_file
 from her2ladder.analytics.cellmap.labels import NO_VALUE_COLOUR, plain_text, ramp_colours, summary, value_range
 from her2ladder.analytics.cellmap.points import PackedPoints, pack_points
-from her2ladder.analytics.palette import class_colours
+from her2ladder.analytics.figures.palette import class_colours
 from her2ladder.errors import InputError
 
 _PAGE_STYLE = "body { margin: 0; }\n@page { margin: 1.2cm; }\n"

@@ -20,7 +20,7 @@ from her2ladder.analytics.cellmap.cells import NUCLEUS_UM, MapCells, dot_um, map
 from her2ladder.analytics.cellmap.labels import NO_VALUE_COLOUR, length_label, plain_text, ramp_colours, scale_bar_um, summary, value_range
 from her2ladder.analytics.cellmap.raster import paint
 from her2ladder.analytics.cellmap.sheet import INK, Sheet
-from her2ladder.analytics.palette import class_colours
+from her2ladder.analytics.figures.palette import class_colours
 from her2ladder.errors import InputError
 
 MUTED, FRAME, BADGE = "#5b616b", "#c9cdd4", "#8a4b00"

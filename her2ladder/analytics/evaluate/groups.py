@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from her2ladder.analytics.cohorts import Selection
-from her2ladder.analytics.groups import label_of
+from her2ladder.analytics.cohort.groups import label_of
+from her2ladder.analytics.cohort.selection import Selection
 from her2ladder.errors import InputError
 from her2ladder.schema.vocabulary import ROLES
 

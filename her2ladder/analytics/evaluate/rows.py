@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from her2ladder.analytics.cohorts import result_row
+from her2ladder.analytics.cohort.selection import result_row
 from her2ladder.analytics.evaluate import performance
 from her2ladder.analytics.evaluate.groups import Group
 from her2ladder.analytics.evaluate.rivals import Rival, compare
-from her2ladder.analytics.evaluate.trained import Behind, CrossFitted
+from her2ladder.analytics.model.stored import Behind, CrossFitted
 from her2ladder.analytics.statistics.delong import auc_delong, auc_logit
 from her2ladder.analytics.statistics.design import join_notes
 from her2ladder.analytics.statistics.estimate import Estimate

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from her2ladder.analytics.cohorts import Selection, check_score, freeze_bands, patients, selection, with_run
+from her2ladder.analytics.cohort.selection import Selection, check_score, freeze_bands, patients, selection, with_run
 from her2ladder.analytics.evaluate.groups import Group, groups
 from her2ladder.analytics.evaluate.rivals import Rival, direction_of, rival_names, score_rival, variable_rival
 from her2ladder.analytics.evaluate.rows import GroupRows, Judged
-from her2ladder.analytics.evaluate.trained import Behind, behind, crossfitted
+from her2ladder.analytics.model.stage import RIVAL
+from her2ladder.analytics.model.stored import Behind, behind, crossfitted
 from her2ladder.analytics.statistics.directions import DIRECTIONS
-from her2ladder.analytics.training import RIVAL
 from her2ladder.errors import InputError
 from her2ladder.queries.run import Run, run
 from her2ladder.schema.store import Store

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from her2ladder.analytics.export.json_text import ring_texts
 from her2ladder.analytics.export.rows import OUTLINE_COLUMNS, SlideFile, place_px, rings_of
-from her2ladder.analytics.palette import class_colours
+from her2ladder.analytics.figures.palette import class_colours
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 _MEASURES = {

@@ -8,10 +8,10 @@ from itertools import groupby, pairwise
 import pandas as pd
 from matplotlib.figure import Figure
 
+from her2ladder.analytics.figures.palette import OKABE_ITO
 from her2ladder.analytics.figures.rows import Row, RowTable, Scale
 from her2ladder.analytics.figures.style import EDGE_MM, INK, SINGLE, Page, Sheet, empty_figure, styled
 from her2ladder.analytics.figures.words import missing, need, optional, p_value, ratio, whole
-from her2ladder.analytics.palette import OKABE_ITO
 
 FLAGS = "†‡§¶"
 _WIDEST = (0.01, 100.0)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from her2ladder.analytics.cohorts import Selection, selection
+from her2ladder.analytics.cohort.selection import Selection, selection
 from her2ladder.analytics.figures.words import p_equals
 from her2ladder.analytics.report.captions import caption
 from her2ladder.analytics.report.parts import Picture, Section, Table
@@ -60,8 +60,8 @@ def _with_score(score: str | None, make: Callable[[str], Section]) -> Section:
 
 def patients(store: Store, folder: Path) -> Section:
     """Table 1 and the patient flow."""
-    from her2ladder.analytics.table1 import table_one
-    from her2ladder.analytics.table1_text import NOTES, export_table, readable
+    from her2ladder.analytics.table1.stage import table_one
+    from her2ladder.analytics.table1.text import NOTES, export_table, readable
 
     done = table_one(store, Selection(), "cohort")
     section = _section("patients", "Patients", "ladder table1 --by cohort", done.run, export_table(done, folder))
@@ -102,7 +102,7 @@ GROUP BY stain ORDER BY stain
 def maps(store: Store, score: str | None) -> Section:
     """The slides of one Low and one High patient, the median score of each band."""
     from her2ladder.analytics.cellmap.page import map_fragment
-    from her2ladder.analytics.maps import slide_cells
+    from her2ladder.analytics.cellmap.stage import slide_cells
 
     section = Section("maps", "Cell maps of a Low and a High patient")
     slides = median_patients(store, score) if score else []
@@ -134,7 +134,7 @@ def maps(store: Store, score: str | None) -> Section:
 
 def performance(store: Store, score: str, folder: Path) -> Section:
     """Discrimination, calibration, net benefit and rivals."""
-    from her2ladder.analytics.evaluate.pictures import write_pictures
+    from her2ladder.analytics.evaluate.files import write_pictures
     from her2ladder.analytics.evaluate.stage import evaluate
     from her2ladder.analytics.evaluate.summary import differences, overview
 
@@ -166,7 +166,7 @@ def performance(store: Store, score: str, folder: Path) -> Section:
 
 def explanation(store: Store, score: str, folder: Path) -> Section:
     """SHAP of the sub-models and the ensemble."""
-    from her2ladder.analytics.explaining import explain_model, write_explanation
+    from her2ladder.analytics.explain.stage import explain_model, write_explanation
 
     if not is_trained(store, score):
         raise InputError(f"{score} was made elsewhere: there is no model here to explain")
@@ -180,8 +180,8 @@ def explanation(store: Store, score: str, folder: Path) -> Section:
 
 def association(store: Store, score: str, folder: Path) -> Section:
     """Odds ratios alone, adjusted, and by regimen."""
-    from her2ladder.analytics.odds import odds
-    from her2ladder.analytics.survival_export import export_odds
+    from her2ladder.analytics.odds.stage import odds
+    from her2ladder.analytics.survival.files import export_odds
 
     done = odds(store, selection(None, only_setting(store), store), score_name=score, within="regimen")
     command = _command("odds", score=score, within="regimen", setting=only_setting(store))
@@ -203,8 +203,8 @@ def association(store: Store, score: str, folder: Path) -> Section:
 
 def regimens(store: Store, score: str, folder: Path) -> Section:
     """pCR by band and regimen, as the paper groups them where its roles are there."""
-    from her2ladder.analytics.compare import CompareOptions, compare
-    from her2ladder.analytics.compare_export import export_comparison
+    from her2ladder.analytics.compare.files import export_comparison
+    from her2ladder.analytics.compare.stage import CompareOptions, compare
 
     setting, as_paper = only_setting(store), has_paper_regimens(store)
     done = compare(store, selection(None, setting, store), CompareOptions(score_name=score, as_paper=as_paper))
@@ -242,8 +242,8 @@ def _rate_line(rates: Rows) -> list[tuple[str, str]]:
 
 def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     """Kaplan-Meier, log-rank and Cox of one endpoint."""
-    from her2ladder.analytics.survival import ENDPOINTS, Asked, default_by, survival
-    from her2ladder.analytics.survival_export import export_survival
+    from her2ladder.analytics.survival.files import export_survival
+    from her2ladder.analytics.survival.stage import ENDPOINTS, Asked, default_by, survival
 
     chosen = selection("adjuvant" if has_role(store, "adjuvant") else None, None, store)
     by, within = default_by(store, score), regimens_of_adjuvant(store)
@@ -293,8 +293,8 @@ def _left_out(done: str, counted: Mapping[str, int]) -> list[str]:
 
 def contrasts(store: Store, score: str, folder: Path) -> Section:
     """Feature contrasts between bands, and by response."""
-    from her2ladder.analytics.contrast import contrast, default_population
-    from her2ladder.analytics.contrast_export import export_contrast
+    from her2ladder.analytics.contrast.files import export_contrast
+    from her2ladder.analytics.contrast.stage import contrast, default_population
 
     done = contrast(store, selection(default_population(store), None, store), score_name=score)
     section = _section(

@@ -11,7 +11,7 @@ import pytest
 from cellmap_reader import cells_of, heads, parse
 
 from her2ladder.analytics.cellmap.page import map_fragment, map_script, map_style, script_source, style_source, write_html
-from her2ladder.analytics.palette import CLASS_COLOURS
+from her2ladder.analytics.figures.palette import CLASS_COLOURS
 from her2ladder.errors import InputError
 
 CLASSES = ("Tumor", "Stroma", "Neutro", "Lymph", "Macro", "Other")

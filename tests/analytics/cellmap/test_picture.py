@@ -10,7 +10,7 @@ from her2ladder.analytics.cellmap.cells import map_cells
 from her2ladder.analytics.cellmap.labels import length_label, scale_bar_um, summary, value_range
 from her2ladder.analytics.cellmap.picture import write_png
 from her2ladder.analytics.cellmap.raster import paint
-from her2ladder.analytics.palette import CLASS_COLOURS
+from her2ladder.analytics.figures.palette import CLASS_COLOURS
 from her2ladder.errors import InputError
 
 CLASSES = ("Tumor", "Stroma", "Neutro", "Lymph", "Macro", "Other")

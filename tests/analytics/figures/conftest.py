@@ -13,22 +13,22 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from her2ladder.analytics.figures.boxes import boxes_figure
-from her2ladder.analytics.figures.calibration import calibration_figure
-from her2ladder.analytics.figures.comparison import comparison_figure
-from her2ladder.analytics.figures.confusion import confusion_figure
-from her2ladder.analytics.figures.decision import decision_figure
-from her2ladder.analytics.figures.distributions import distribution_figure
-from her2ladder.analytics.figures.feature_sets import candidates_figure, feature_category_figure
-from her2ladder.analytics.figures.flow import patient_flow_figure
+from her2ladder.analytics.compare.figure import pcr_bars_figure
+from her2ladder.analytics.compare.schematic import band_schematic_figure
+from her2ladder.analytics.contrast.figure import boxes_figure
+from her2ladder.analytics.evaluate.figures.calibration import calibration_figure
+from her2ladder.analytics.evaluate.figures.comparison import comparison_figure
+from her2ladder.analytics.evaluate.figures.confusion import confusion_figure
+from her2ladder.analytics.evaluate.figures.decision import decision_figure
+from her2ladder.analytics.evaluate.figures.distributions import distribution_figure
+from her2ladder.analytics.evaluate.figures.feature_sets import candidates_figure, feature_category_figure
+from her2ladder.analytics.evaluate.figures.precision_recall import precision_recall_figure
+from her2ladder.analytics.evaluate.figures.roc import roc_figure
+from her2ladder.analytics.explain.figure import shap_bars_figure, shap_beeswarm_figure
 from her2ladder.analytics.figures.forest import forest_figure
-from her2ladder.analytics.figures.kaplan_meier import kaplan_meier_figure
-from her2ladder.analytics.figures.pcr_bars import pcr_bars_figure
-from her2ladder.analytics.figures.precision_recall import precision_recall_figure
-from her2ladder.analytics.figures.roc import roc_figure
-from her2ladder.analytics.figures.schematic import band_schematic_figure
-from her2ladder.analytics.figures.shap_plots import shap_bars_figure, shap_beeswarm_figure
 from her2ladder.analytics.figures.style import Sheet, journal_style
+from her2ladder.analytics.survival.figure import kaplan_meier_figure
+from her2ladder.analytics.table1.figure import patient_flow_figure
 
 BANDS = ("Low", "Medium", "High")
 REGIMENS = ("TCbHP/PCbHP", "THP", "TCbH/PCbH", "SHR-A1811", "TH+pyrotinib")

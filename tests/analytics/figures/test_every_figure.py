@@ -76,7 +76,7 @@ def test_a_callers_own_settings_neither_leak_in_nor_change(makers):
 
 def test_no_figure_needs_pyplot():
     before = "matplotlib.pyplot" in sys.modules
-    import her2ladder.analytics.figures.kaplan_meier
+    import her2ladder.analytics.survival.figure
 
-    assert her2ladder.analytics.figures.kaplan_meier
+    assert her2ladder.analytics.survival.figure
     assert ("matplotlib.pyplot" in sys.modules) == before

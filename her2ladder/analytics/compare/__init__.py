@@ -1,0 +1,1 @@
+"""Does the pCR rate differ between bands, regimens or other groups?"""

@@ -1,0 +1,1 @@
+"""Which features differ between bands, or between any two groups?"""

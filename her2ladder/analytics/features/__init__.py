@@ -1,0 +1,1 @@
+"""What are the sc-MTOP features of each slide?"""

@@ -1,0 +1,294 @@
+"""The stage that computes sc-MTOP: per-cell rows of every pair to the lake, slide values under every rule to the catalog.
+
+Slides are independent: a worker reads one cells file and writes one pair file; the coordinator publishes a batch at a time.
+Both engines (compiled kernel, DuckDB SQL) give the same rows to the last digit, so the engine is not part of what is stored.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from her2ladder.analytics.features.lake_files import pair_rows, write_lake_file
+from her2ladder.analytics.spatial.aggregate import SlideValue, slide_values
+from her2ladder.analytics.spatial.pairs import K_NEAREST, RADIUS_UM, PairProfiles, pair_profiles
+from her2ladder.errors import InputError, LadderError, StageError
+from her2ladder.queries.catalog import catalogue
+from her2ladder.queries.fan_out import batches, fan_out
+from her2ladder.queries.run import run, to_json
+from her2ladder.schema import lake
+from her2ladder.schema.dictionary import proportions
+from her2ladder.schema.store import Store
+from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
+
+Report = Callable[[int, int, int], None]
+ENGINES = ("kernel", "sql")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the values of a slide, and which engine finds them."""
+
+    radius_um: float = RADIUS_UM
+    k: int = K_NEAREST
+    engine: str = "kernel"
+    centralities: bool = False
+    morphology: bool = False
+
+    @property
+    def parameters(self) -> str:
+        """What is stored beside the values: the engine is not in it, since it changes nothing."""
+        return to_json({"radius_um": self.radius_um, "k": self.k})
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """One slide to profile: its cells file and the classes of its stain in canonical order."""
+
+    slide_id: str
+    stain: str
+    path: str
+    sha256: str
+    n_cells: int
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """What a worker hands back: files already in the lake, and the slide's values."""
+
+    files: tuple[dict[str, Any], ...]
+    values: tuple[SlideValue, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one slide."""
+
+    slide_id: str
+    stain: str
+    state: str  # computed, unchanged, refused
+    n_cells: int
+    n_rows: int = 0
+    reason: str = ""
+
+
+def compute_features(
+    store: Store,
+    settings: Settings,
+    *,
+    slides: Sequence[str] = (),
+    force: bool = False,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Report = lambda done, total, units: None,
+) -> list[Outcome]:
+    """Compute sc-MTOP features of every slide that lacks them (of all with `force`), and write them.
+
+    slides   only these; all where empty
+    raises   InputError for a radius, k or engine that cannot be; a slide that fails is reported and does not stop the others
+    source   features.md
+    """
+    _check(settings)
+    tasks, unchanged = _tasks(store, settings, slides, force)
+    work = partial(profile_slide, store.root, settings)
+    outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
+    done = n_cells = 0
+    since = time.monotonic()
+    with store.working():
+        for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler)):
+            _publish(store, settings, batch, since)
+            since = time.monotonic()
+            for task, result in batch:
+                done, n_cells = done + 1, n_cells + task.n_cells
+                progress(done, len(tasks), n_cells)
+                failed = isinstance(result, LadderError)
+                n_rows = 0 if isinstance(result, LadderError) else sum(file["n_rows"] for file in result.files)
+                state = "refused" if failed else "computed"
+                outcomes.append(Outcome(task.slide_id, task.stain, state, task.n_cells, n_rows, str(result) if failed else ""))
+    return sorted(outcomes, key=lambda one: (one.slide_id, one.stain))
+
+
+def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
+    """A worker's part: one slide's cells in, its per-cell files in the lake and its values out."""
+    try:
+        cells = pq.read_table(
+            root / task.path, columns=["cell_id", "cell_class", "x_um", "y_um"], read_dictionary=["cell_class"], partitioning=None
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise StageError(
+            f"{task.path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend` withdraws them, ingest again"
+        ) from error
+    number = class_numbers(cells.column("cell_class"), task.classes)
+    profiles, values = _profile(settings, task, cells, number)
+    folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)
+    files = [
+        _into_lake(
+            root,
+            "cell_pairs",
+            task,
+            settings,
+            write_lake_file(pair_rows(profiles, task.slide_id, task.stain, task.classes), CELL_PAIR, folder),
+            len(profiles),
+        )
+    ]
+    notes: list[str] = []
+    if settings.centralities or settings.morphology:
+        from her2ladder.analytics.features.extras import extra_files
+
+        for kind, draft, n_rows, note in extra_files(root, settings, task, cells, number):
+            files.append(_into_lake(root, kind, task, settings, draft, n_rows))
+            notes += [note] if note else []
+    return Profiled(tuple(files), tuple(values), tuple(notes))
+
+
+def class_numbers(words: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Return (n,) the place of each cell's class in the vocabulary; -1 for Other."""
+    known = {word: place for place, word in enumerate(classes)}
+    parts = []
+    for chunk in words.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        table = np.array([known.get(word, -1) for word in encoded.dictionary.to_pylist()] or [-1], dtype=np.int32)
+        parts.append(table[encoded.indices.to_numpy(zero_copy_only=False)])
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+
+def _profile(
+    settings: Settings, task: SlideTask, cells: pa.Table, number: np.ndarray[Any, np.dtype[np.int32]]
+) -> tuple[PairProfiles, list[SlideValue]]:
+    wanted = proportions(task.stain, task.classes)
+    ids, x, y = (cells.column(name).to_numpy() for name in ("cell_id", "x_um", "y_um"))
+    if settings.engine == "kernel":
+        profiles = pair_profiles(x, y, number, len(task.classes), settings.radius_um, settings.k, ids)
+        return profiles, slide_values(profiles, number, task.classes, wanted, settings.radius_um)
+    return _profile_in_sql(settings, task, pa.table({"cell_id": ids, "cls": number, "x_um": x, "y_um": y}), number)
+
+
+def _profile_in_sql(
+    settings: Settings, task: SlideTask, cells: pa.Table, number: np.ndarray[Any, np.dtype[np.int32]]
+) -> tuple[PairProfiles, list[SlideValue]]:
+    """The readable definition: named SQL queries for neighbours, values and aggregates, scipy's csgraph for components."""
+    import duckdb
+
+    from her2ladder.analytics.spatial.sql_engine import pair_profiles_sql, slide_values_sql
+
+    texts = {name: query.sql for name, query in catalogue().items()}
+    con = duckdb.connect()
+    try:
+        profiles = pair_profiles_sql(con, cells, len(task.classes), settings.radius_um, settings.k, texts)
+        values = slide_values_sql(con, profiles, number, task.classes, proportions(task.stain, task.classes), settings.radius_um, texts)
+    finally:
+        con.close()
+    return profiles, values
+
+
+def _into_lake(root: Path, kind: str, task: SlideTask, settings: Settings, draft: Path, n_rows: int) -> dict[str, Any]:
+    n_bytes = draft.stat().st_size
+    path, sha256 = lake.publish_file(root, draft, kind, task.slide_id, task.stain)
+    return {
+        "kind": kind,
+        "slide_id": task.slide_id,
+        "stain": task.stain,
+        "state": "current",
+        "path": path,
+        "sha256": sha256,
+        "n_rows": n_rows,
+        "n_bytes": n_bytes,
+        "schema_version": SCHEMA_VERSION,
+        "cells_sha256": task.sha256,
+        "parameters": settings.parameters,
+    }
+
+
+def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, Profiled | LadderError]], since: float) -> None:
+    arguments = {
+        "slides": [f"{task.slide_id} {task.stain}" for task, _ in batch],
+        "engine": settings.engine,
+        "radius_um": settings.radius_um,
+        "k": settings.k,
+        "centralities": settings.centralities,
+        "morphology": settings.morphology,
+    }
+    with run(store, "features", arguments, since=since) as this:
+        for task, result in batch:
+            this.inputs[f"{task.slide_id} {task.stain}"] = task.sha256
+            where = {"source_name": task.path, "slide_id": task.slide_id, "stain": task.stain}
+            if isinstance(result, LadderError):
+                this.append(QUARANTINE, [{**where, "what": "features", "reason": str(result)[:2000]}])
+                continue
+            this.append(QUARANTINE, [{**where, "what": "features", "reason": note} for note in result.notes])
+            this.append(MANIFEST, list(result.files))
+            this.append(SLIDE_FEATURE, _value_rows(settings, task, result.values))
+            this.n_lake_rows += sum(file["n_rows"] for file in result.files)
+
+
+def _value_rows(settings: Settings, task: SlideTask, values: Sequence[SlideValue]) -> pa.Table:
+    n = len(values)
+    return pa.table(
+        {
+            "slide_id": pa.array([task.slide_id] * n),
+            "stain": pa.array([task.stain] * n),
+            "feature": pa.array([v.feature for v in values]),
+            "rule": pa.array([v.rule for v in values]),
+            "value": pa.array([v.value for v in values], pa.float64()),
+            "n_cells": pa.array([v.n_cells for v in values], pa.int64()),
+            "cells_sha256": pa.array([task.sha256] * n),
+            "parameters": pa.array([settings.parameters] * n),
+        }
+    )
+
+
+def _tasks(store: Store, settings: Settings, slides: Sequence[str], force: bool) -> tuple[list[SlideTask], list[SlideTask]]:
+    """Return the slides to profile and those whose values hold already."""
+    kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
+    with store.reading() as con:
+        rows = con.sql("SELECT slide_id, stain, path, sha256, n_cells FROM slide ORDER BY slide_id, stain").fetchall()
+        words: dict[str, list[str]] = {}
+        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
+            words.setdefault(stain, []).append(word)
+        held = con.sql("SELECT slide_id, stain, kind, cells_sha256, parameters FROM manifest_current").fetchall()
+    done = {(slide, stain, kind, sha) for slide, stain, kind, sha, told in held if json.loads(told) == json.loads(settings.parameters)}
+    unknown = sorted(set(slides) - {row[0] for row in rows})
+    if unknown:
+        raise InputError(f"--slide-id: no slide called {unknown[0]!r} in the store")
+    tasks: list[SlideTask] = []
+    unchanged: list[SlideTask] = []
+    for slide_id, stain, path, sha256, n_cells in rows:
+        if slides and slide_id not in slides:
+            continue
+        task = SlideTask(slide_id, stain, path, sha256, n_cells, tuple(words[stain]))
+        is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
+        (unchanged if is_done else tasks).append(task)
+    return tasks, unchanged
+
+
+def _check(settings: Settings) -> None:
+    if settings.engine not in ENGINES:
+        raise InputError(f"--engine: wanted {' or '.join(ENGINES)}, found {settings.engine!r}")
+    if not 0 < settings.radius_um <= 1000:
+        raise InputError(f"--radius-um: wanted more than 0 and at most 1000 micrometres, found {settings.radius_um:g}")
+    if not 1 <= settings.k <= 100:
+        raise InputError(f"--k: wanted 1 to 100 neighbours, found {settings.k}")
+
+
+def summary(outcomes: Sequence[Outcome]) -> Iterator[dict[str, Any]]:
+    """Yield the outcomes as rows."""
+    for one in outcomes:
+        yield {
+            "slide_id": one.slide_id,
+            "stain": one.stain,
+            "state": one.state,
+            "n_cells": one.n_cells,
+            "n_rows": one.n_rows,
+            "reason": one.reason,
+        }

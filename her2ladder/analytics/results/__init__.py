@@ -1,0 +1,1 @@
+"""The rows of analysis_result: how a number becomes one, and how rows become files."""

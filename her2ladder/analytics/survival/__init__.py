@@ -1,0 +1,1 @@
+"""How long do patients live without an event, by band or covariate?"""

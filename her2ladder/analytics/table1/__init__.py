@@ -1,0 +1,1 @@
+"""Who are the patients of each cohort, and what is missing?"""
