@@ -54,7 +54,7 @@ def odds(
     for remark in done.remarks:
         say(remark)
     if output is not None:
-        from her2ladder.analytics.survival.files import export_odds
+        from her2ladder.analytics.odds.files import export_odds
 
         say(f"{len(export_odds(done, output))} files in {output}")
 
@@ -83,7 +83,8 @@ def survival(
 
     Example: `ladder survival --score ladder-demo --endpoint os --cohort adjuvant -o results`
     """
-    from her2ladder.analytics.cohort.selection import band_remark, selection
+    from her2ladder.analytics.cohort.bands import band_remark
+    from her2ladder.analytics.cohort.selection import selection
     from her2ladder.analytics.survival.stage import Asked, default_by
     from her2ladder.analytics.survival.stage import survival as compute
     from her2ladder.errors import InputError

@@ -40,8 +40,9 @@ def compare(
 
     Example: `ladder compare --score ladder-v1 --by band,regimen`
     """
+    from her2ladder.analytics.cohort.bands import band_remark
     from her2ladder.analytics.cohort.groups import columns_named
-    from her2ladder.analytics.cohort.selection import band_remark, selection
+    from her2ladder.analytics.cohort.selection import selection
     from her2ladder.analytics.compare.stage import CompareOptions
     from her2ladder.analytics.compare.stage import compare as compare_stage
     from her2ladder.errors import InputError

@@ -5,17 +5,22 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from her2ladder.cli.output import say
 from her2ladder.errors import InputError, StageError
 
 MARK = ".ladder-demo"  # only a folder that a demo made is ever replaced
 MODEL = "ladder-demo"
+Ladder = Callable[..., Any]
 
 
-def run_demo(folder: Path, seed: int, workers: int) -> None:
+def run_demo(ladder: Ladder, folder: Path, seed: int, workers: int) -> None:
     """Simulate, ingest, compute, train, score, analyse and report; print each command before it runs.
+
+    ladder   the command `ladder` as a function of its arguments
 
     raises   InputError where `folder` holds something that no demo made; StageError where a command fails
     """
@@ -24,7 +29,7 @@ def run_demo(folder: Path, seed: int, workers: int) -> None:
     for step in _steps(folder, seed, workers):
         clock = time.monotonic()
         say(f"$ ladder {' '.join(_shown(word) for word in step)}")
-        _call(step)
+        _call(ladder, step)
         say(f"  {time.monotonic() - clock:.1f} s")
     say(f"done in {time.monotonic() - started:.0f} s; everything here is SYNTHETIC")
     say(f"  the store     {folder / 'store'}   (ladder --store {folder / 'store'} sql 'SELECT * FROM score_current')")
@@ -53,16 +58,14 @@ def _steps(folder: Path, seed: int, workers: int) -> list[list[str]]:
     ]
 
 
-def _call(step: list[str]) -> None:
+def _call(ladder: Ladder, step: list[str]) -> None:
     """Run one command in this process, its table left out: the demo shows the commands, the store holds the rows."""
     import contextlib
     import io
 
-    from her2ladder.cli.main import app
-
     with contextlib.redirect_stdout(io.StringIO()):
         try:
-            code = app(step, standalone_mode=False)
+            code = ladder(step, standalone_mode=False)
         except SystemExit as left:
             code = left.code
     if code not in (None, 0):

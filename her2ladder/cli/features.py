@@ -35,7 +35,8 @@ def features(
     """
     import os
 
-    from her2ladder.analytics.features.stage import Settings, compute_features, summary
+    from her2ladder.analytics.features.settings import Settings
+    from her2ladder.analytics.features.stage import compute_features, summary
     from her2ladder.cli.progress import Progress
 
     settings = Settings(radius_um, k, engine, centralities, morphology)

@@ -60,6 +60,7 @@ def simulate(
 
 
 def demo(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="Folder to work in; what an earlier demo left there is replaced.")] = Path("demo"),
     seed: Annotated[int, typer.Option("--seed", help="Seed of the cohort and of the training.")] = 2,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
@@ -72,4 +73,4 @@ def demo(
 
     from her2ladder.cli.demo import run_demo
 
-    run_demo(folder, seed, workers or os.cpu_count() or 1)
+    run_demo(context.find_root().command, folder, seed, workers or os.cpu_count() or 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from her2ladder.analytics.cohort.selection import freeze_bands
+from her2ladder.analytics.cohort.bands import freeze_bands
 from her2ladder.queries.run import run
 from her2ladder.schema.contract import Table
 from her2ladder.schema.duck import arrow_table

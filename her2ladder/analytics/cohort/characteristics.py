@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from her2ladder.analytics.cohort.groups import MOST_LEVELS, labels_of, levels_of
-from her2ladder.analytics.cohort.selection import Selection, result_row
+from her2ladder.analytics.cohort.selection import Selection
+from her2ladder.analytics.results.rows import result_row
 from her2ladder.analytics.statistics.baseline import MISSING, OVERALL, Cell, Row, categorical_rows, continuous_rows
 from her2ladder.analytics.statistics.directions import stage_ordinal
 from her2ladder.analytics.statistics.estimate import Estimate

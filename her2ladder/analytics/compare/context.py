@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from her2ladder.analytics.cohort.characteristics import result_rows, variable_rows, variables_of
-from her2ladder.analytics.cohort.selection import Selection, result_row
+from her2ladder.analytics.cohort.selection import Selection
 from her2ladder.analytics.compare.strata import STANDARD, Strata, counts
+from her2ladder.analytics.results.rows import result_row
 from her2ladder.analytics.statistics.association import LogisticFit, logistic
 from her2ladder.analytics.statistics.baseline import size_row
 from her2ladder.analytics.statistics.covariates import Covariate, age_years, factor, hr_negative, stage

@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from her2ladder.analytics.cohort.bands import freeze_bands
 from her2ladder.analytics.cohort.groups import pairs_of
-from her2ladder.analytics.cohort.selection import Selection, freeze_bands, patients, result_row, with_run
+from her2ladder.analytics.cohort.selection import Selection, patients
 from her2ladder.analytics.compare.context import adjusted_rows, baseline_rows, crossfitted_rows, suggestion_rows
 from her2ladder.analytics.compare.strata import ALL, CONSTRUCTION, Strata, counts, strata_of
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.adjust import Correction
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.analytics.statistics.pairs import PairRow, Test, compare_pairs

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from her2ladder.analytics.cohort.bands import freeze_bands
 from her2ladder.analytics.cohort.groups import labels_of, levels_of, pairs_of
-from her2ladder.analytics.cohort.selection import Selection, freeze_bands, patients, result_row, with_run
+from her2ladder.analytics.cohort.selection import Selection, patients
 from her2ladder.analytics.contrast.features import PAPER, FeatureTable, feature_values
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.contrast import RankSum, contrast_table
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError

@@ -81,16 +81,16 @@ class _Pictures:
         """ROC of one cohort with its band, the apparent curve beside it; decision curves of the vote and its members."""
         done, name = self._done, _file_word(_label(group))
         curves, terms = [Curve(done.score_name, group.outcome, group.score)], [done.score_name]
-        if done.behind is not None:
-            own = group.frame["patient_id"].isin(done.behind.apparent.index).to_numpy()
+        if done.trained is not None:
+            own = group.frame["patient_id"].isin(done.trained.apparent.index).to_numpy()
             if own.any():
-                apparent = done.behind.apparent.loc[group.frame.loc[own, "patient_id"]].to_numpy(np.float64)
+                apparent = done.trained.apparent.loc[group.frame.loc[own, "patient_id"]].to_numpy(np.float64)
                 terms.append(f"{done.score_name} (apparent)")
                 curves.append(Curve(terms[-1], group.outcome[own], apparent))
         self._roc(f"roc_{name}", curves, [group] * len(curves), terms, COLUMN_MM, _label(group))
         curves = curves[:1]
-        if done.behind is not None:
-            curves += [Curve(member, *member_scores(group, done.behind.members[member])) for member in done.behind.members.columns]
+        if done.trained is not None:
+            curves += [Curve(member, *member_scores(group, done.trained.members[member])) for member in done.trained.members.columns]
         points, bands, differences = frames.decision_frames(curves, SEED)
         n, events = len(group.outcome), int(group.outcome.sum())
         sheet = self._sheet("Decision curves", COLUMN_MM)
@@ -130,7 +130,7 @@ class _Pictures:
 
     def model(self) -> None:
         """Candidates tried and features selected, of a score that a model of the store made."""
-        found = self._done.behind
+        found = self._done.trained
         if found is None:
             return
         people = self._done.people.dropna(subset=["residual"]).set_index("patient_id")["residual"]

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from her2ladder.analytics.cohort.selection import result_row
 from her2ladder.analytics.evaluate import performance
 from her2ladder.analytics.evaluate.groups import Group
 from her2ladder.analytics.evaluate.rivals import Rival, compare
-from her2ladder.analytics.model.stored import Behind, CrossFitted
+from her2ladder.analytics.model.stored import CrossFitted, TrainedScore
+from her2ladder.analytics.results.rows import result_row
 from her2ladder.analytics.statistics.delong import auc_delong, auc_logit
 from her2ladder.analytics.statistics.design import join_notes
 from her2ladder.analytics.statistics.estimate import Estimate
@@ -34,7 +34,7 @@ class Judged:
     score_name: str
     threshold: float | None
     no_threshold: str
-    behind: Behind | None
+    trained: TrainedScore | None
     crossfitted: CrossFitted
     rivals: list[Rival]
     seed: int
@@ -52,10 +52,10 @@ class GroupRows:
     def all(self) -> Iterator[Row]:
         """Yield every row, the score's own first."""
         yield from self._own()
-        if self._judged.behind is not None:
-            yield from self._apparent(self._judged.behind)
+        if self._judged.trained is not None:
+            yield from self._apparent(self._judged.trained)
             if not self._group.by:
-                yield from self._members(self._judged.behind)
+                yield from self._members(self._judged.trained)
         for rival in self._judged.rivals:
             yield from self._rival(rival)
         for term, estimate in performance.benefit(self._y, self._score, self._judged.score_name, self._judged.seed):
@@ -66,8 +66,8 @@ class GroupRows:
         whose = join_notes(f"scores: {self._group.kinds}", self._group.left_out)
         for metric, estimate in performance.discrimination(self._y, self._score, seed):
             yield self._row(metric, estimate, name, note=whose)
-        if self._judged.behind is not None:
-            yield from self._repeats(self._judged.behind)
+        if self._judged.trained is not None:
+            yield from self._repeats(self._judged.trained)
         for metric, estimate in performance.probability(self._y, self._score, seed):
             yield self._row(metric, estimate, name)
         yield from self._threshold()
@@ -90,13 +90,13 @@ class GroupRows:
         for metric, estimate in performance.by_calls(self._y[known], calls[known], CROSSFITTED):
             yield self._row(metric, estimate, name, note=join_notes(how, lacking))
 
-    def _repeats(self, found: Behind) -> Iterator[Row]:
+    def _repeats(self, found: TrainedScore) -> Iterator[Row]:
         own = self._ids.isin(found.repeats.index).to_numpy()
         if own.any():
             scores = found.repeats.loc[self._ids[own]].to_numpy(np.float64).T
             yield self._row("auc_mean_of_repeats", performance.mean_of_repeats(self._y[own], scores), self._judged.score_name)
 
-    def _apparent(self, found: Behind) -> Iterator[Row]:
+    def _apparent(self, found: TrainedScore) -> Iterator[Row]:
         own = self._ids.isin(found.apparent.index).to_numpy()
         if not own.any():
             return
@@ -107,7 +107,7 @@ class GroupRows:
         for metric, estimate in performance.at_threshold(y, score, self._judged.threshold, self._judged.no_threshold):
             yield self._row(metric, estimate, term, note=join_notes(SAME_PATIENTS, APPARENT))
 
-    def _members(self, found: Behind) -> Iterator[Row]:
+    def _members(self, found: TrainedScore) -> Iterator[Row]:
         """Each sub-model alone: its AUC and decision curve on the patients it scored."""
         for member in found.members.columns:
             y, score = member_scores(self._group, found.members[member])

@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from her2ladder.analytics.cohort.selection import Selection, check_score, freeze_bands, patients, selection, with_run
+from her2ladder.analytics.cohort.bands import freeze_bands
+from her2ladder.analytics.cohort.selection import Selection, check_score, patients, selection
 from her2ladder.analytics.evaluate.groups import Group, groups
 from her2ladder.analytics.evaluate.rivals import Rival, direction_of, rival_names, score_rival, variable_rival
 from her2ladder.analytics.evaluate.rows import GroupRows, Judged
-from her2ladder.analytics.model.stage import RIVAL
-from her2ladder.analytics.model.stored import Behind, behind, crossfitted
+from her2ladder.analytics.model.stored import RIVAL, TrainedScore, crossfitted, trained_score
+from her2ladder.analytics.results.rows import with_run
 from her2ladder.analytics.statistics.directions import DIRECTIONS
 from her2ladder.errors import InputError
 from her2ladder.queries.run import Run, run
@@ -40,7 +41,7 @@ class Evaluation:
     groups: list[Group]
     bands: dict[str, Any]
     no_threshold: str
-    behind: Behind | None
+    trained: TrainedScore | None
     rivals: list[Rival]
     directions: list[dict[str, str]]
     people: pd.DataFrame
@@ -95,7 +96,7 @@ def measure(
     bands, no_threshold = cuts
     people = patients(this, chosen, score_name)
     found = groups(people, chosen, by)
-    trained = behind(this, score_name, found[0].frame)
+    trained = trained_score(this, score_name, found[0].frame)
     rivals = _rivals(this, score_name, against, found[0].frame)
     judged = Judged(score_name, bands.get("threshold"), no_threshold, trained, crossfitted(this, score_name, trained), rivals, seed)
     rows = [row for group in found for row in GroupRows(group, judged).all()]

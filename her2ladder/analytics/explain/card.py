@@ -19,8 +19,7 @@ from her2ladder.analytics.evaluate.rows import APPARENT, CROSSFITTED
 from her2ladder.analytics.evaluate.stage import Evaluation, frozen, measure
 from her2ladder.analytics.model.composition import candidates_tried, features_selected
 from her2ladder.analytics.model.missingness import Missing
-from her2ladder.analytics.model.stage import RIVAL, load_model, newest_model
-from her2ladder.analytics.model.stored import Behind
+from her2ladder.analytics.model.stored import RIVAL, TrainedScore, load_model, newest_model
 from her2ladder.queries.run import Run
 from her2ladder.schema.lake import write_whole
 from her2ladder.schema.store import Store
@@ -54,16 +53,16 @@ def model_card(store: Store, name: str) -> str:
         has_rival = bool(con.execute("SELECT 1 FROM score_current WHERE score_name = ? LIMIT 1", [rival]).fetchall())
         found = measure(this, score_name, Selection(), cuts, against=[rival] if has_rival else [])
         trained = this.fetch("evaluate/training_run", run=row["run"]).to_pylist()[0]
-    assert found.behind is not None  # a model writes out-of-fold and apparent scores when it is trained
+    assert found.trained is not None  # a model writes out-of-fold and apparent scores when it is trained
     details = load_model(store.root, row).card
     outcome = found.people.dropna(subset=["residual"]).set_index("patient_id")["residual"]
     parts = [
         _head(row, trained, found),
         f"## Intended use\n\n{USE}",
         _cohort(row, found, details),
-        _procedure(found.behind, outcome, details),
+        _procedure(found.trained, outcome, details),
         _performance(found, rival if has_rival else None),
-        _features(found.behind, details),
+        _features(found.trained, details),
         _limits(found),
         _origin(row, trained, details),
     ]
@@ -78,8 +77,8 @@ def _head(row: Mapping[str, Any], trained: Mapping[str, Any], found: Evaluation)
 
 def _cohort(row: Mapping[str, Any], found: Evaluation, details: Mapping[str, Any]) -> str:
     """Who the model learned from; counts are of patients that are in the store now."""
-    assert found.behind is not None
-    people = found.people[found.people["patient_id"].isin(found.behind.apparent.index)]
+    assert found.trained is not None
+    people = found.people[found.people["patient_id"].isin(found.trained.apparent.index)]
     lines = [{"": "patients", "n": str(len(people))}]
     for column in ("cohort", "setting", "regimen", "hr_status", "her2_ihc", "clinical_stage"):
         for level, n in people[column].fillna("not known").value_counts().sort_index().items():
@@ -92,13 +91,13 @@ def _cohort(row: Mapping[str, Any], found: Evaluation, details: Mapping[str, Any
         f"Asked for: `{row['cohort']}`. {told['patients']} patients, {told['residual_disease']} with residual disease."
         f" Fingerprint of ids, features and outcomes: `{told['fingerprint'][:16]}`."
     )
-    held = found.behind.summary.get("missing")
+    held = found.trained.summary.get("missing")
     lines_of = Missing(**held).words() or ["none"] if held else ["not recorded when this model was trained"]
     lacking = "\n".join(f"- {line}" for line in lines_of)
     return f"## Training cohort\n\n{text}\n\n{table(lines)}\n\nMissing features:\n\n{lacking}"
 
 
-def _procedure(behind: Behind, outcome: pd.Series, details: Mapping[str, Any]) -> str:
+def _procedure(trained: TrainedScore, outcome: pd.Series, details: Mapping[str, Any]) -> str:
     settings = details["settings"]
     folds = "leave-one-out" if settings["outer_folds"] == 0 else f"{settings['outer_folds']} outer folds x {settings['repeats']} repeats"
     text = (
@@ -121,7 +120,7 @@ def _procedure(behind: Behind, outcome: pd.Series, details: Mapping[str, Any]) -
             "inner AUC": f"{row.inner_auc:.3f}",
             "out-of-fold AUC alone": "not defined" if pd.isna(row.value) else f"{row.value:.3f}",
         }
-        for row in candidates_tried(behind, outcome).itertuples()
+        for row in candidates_tried(trained, outcome).itertuples()
     ]
     return f"## Procedure\n\n{text}\n\nThe vote:\n\n{table(members)}\n\nCandidates tried:\n\n{table(tried)}\n\n{cuts}"
 
@@ -185,8 +184,8 @@ def _against_rival(numbers: Numbers, group: Group, term: str, rival: str | None)
     )
 
 
-def _features(behind: Behind, details: Mapping[str, Any]) -> str:
-    chosen = features_selected(behind)
+def _features(trained: TrainedScore, details: Mapping[str, Any]) -> str:
+    chosen = features_selected(trained)
     voting = chosen[chosen["is_in_vote"]]
     lines = [
         {"feature": row.feature, "source": row.source, "family": row.family, "share of outer folds": f"{100 * row.value:.0f} %"}
@@ -194,7 +193,7 @@ def _features(behind: Behind, details: Mapping[str, Any]) -> str:
     ]
     kinds = ", ".join(f"{n} {source}" for source, n in voting["source"].value_counts().sort_index().items())
     text = (
-        f"Feature set `{behind.row['feature_set']}` and {', '.join(behind.summary['clinical']) or 'no clinical variable'}:"
+        f"Feature set `{trained.row['feature_set']}` and {', '.join(trained.summary['clinical']) or 'no clinical variable'}:"
         f" {len(details['features'])} columns offered, {len(voting)} seen by the final vote ({kinds}). A missing value is filled by the"
         " training median, with a flag where the training patients had gaps."
     )
@@ -202,8 +201,8 @@ def _features(behind: Behind, details: Mapping[str, Any]) -> str:
 
 
 def _limits(found: Evaluation) -> str:
-    assert found.behind is not None
-    told = found.behind.summary
+    assert found.trained is not None
+    told = found.trained.summary
     fewer = min(told["events"], told["n"] - told["events"])
     roles = [group.chosen.label for group in found.groups[1:] if not group.by and "out_of_fold" not in group.kinds]
     limits = [

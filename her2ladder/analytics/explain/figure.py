@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from her2ladder.analytics.figures.marks import swarm
 from her2ladder.analytics.figures.palette import OKABE_ITO
+from her2ladder.analytics.figures.sources import SOURCE_COLOURS, source_key
 from her2ladder.analytics.figures.style import (
     BODY_PT,
     EDGE_MM,
@@ -32,7 +33,6 @@ from her2ladder.analytics.figures.words import need, number, optional, whole
 
 RAMP = LinearSegmentedColormap.from_list("low_high", [OKABE_ITO[0], "#B9BEC6", OKABE_ITO[1]])
 NO_VALUE = "#16181D"
-SOURCE_COLOURS = {"H&E": OKABE_ITO[3], "HER2 IHC": OKABE_ITO[1], "clinical": OKABE_ITO[0]}
 _ROW_MM, _HEAD_MM, _FOOT_MM = 5.2, 4.5, 10.0
 
 
@@ -102,15 +102,6 @@ def shap_bars_figure(importance: pd.DataFrame, *, top: int = 15, n: int | None =
             axes.barh(y, row.value, height=0.6, color=SOURCE_COLOURS.get(str(optional(row, "source")), OKABE_ITO[0]))
             axes.annotate(number(row.value, 3), (row.value, y), (2, 0), textcoords="offset points", va="center", fontsize=SMALL_PT)
     return page.figure
-
-
-def source_key(page: Page, sources: list[str]) -> None:
-    """Set the colours of the features' sources at the head of the body."""
-    x = EDGE_MM
-    for source in sources:
-        page.text("■", x, 0, colour=SOURCE_COLOURS.get(source, OKABE_ITO[0]))
-        page.text(source, x + 3, 0)
-        x += text_mm(source) + 8
 
 
 def _slots(sheet: Sheet, importance: pd.DataFrame, top: int, above: float) -> tuple[list[_Slot], float]:

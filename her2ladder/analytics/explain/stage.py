@@ -12,15 +12,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from her2ladder.analytics.cohort.selection import Selection, is_synthetic, patients, result_row, with_run
+from her2ladder.analytics.cohort.selection import Selection, is_synthetic, patients
 from her2ladder.analytics.explain.figure import shap_bars_figure, shap_beeswarm_figure
 from her2ladder.analytics.figures.save import save_figure
 from her2ladder.analytics.figures.style import PAGE_MM, Sheet
 from her2ladder.analytics.learning.design import Design
 from her2ladder.analytics.learning.explain import WALKS, Explanation, explain
 from her2ladder.analytics.model.composition import source_of
-from her2ladder.analytics.model.stage import load_model, model_inputs, newest_model
+from her2ladder.analytics.model.stored import load_model, model_inputs, newest_model
 from her2ladder.analytics.results.files import csv_bytes, write_rows
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError
 from her2ladder.queries.run import run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,15 +12,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from her2ladder.analytics.features.lake_files import constant, nullable, write_lake_file
+from her2ladder.analytics.features.settings import Settings, SlideTask
 from her2ladder.analytics.spatial.centralities import pair_centralities, stroma_blocker
 from her2ladder.analytics.spatial.morphology import outline_morphology
 from her2ladder.analytics.spatial.pairs import class_pairs
 from her2ladder.schema import lake
 from her2ladder.schema.outlines import QUANTA_KEY, decode_outlines
 from her2ladder.schema.tables import CELL_CENTRALITY, CELL_MORPHOLOGY, CENTRALITY_NAMES, MORPHOLOGY_NAMES
-
-if TYPE_CHECKING:
-    from her2ladder.analytics.features.stage import Settings, SlideTask
 
 Extra = tuple[str, Path, int, str]  # kind of the lake, draft, rows, and a note where something could not be computed
 

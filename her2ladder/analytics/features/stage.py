@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from her2ladder.analytics.features.lake_files import pair_rows, write_lake_file
+from her2ladder.analytics.features.settings import Settings, SlideTask
 from her2ladder.analytics.spatial.aggregate import SlideValue, slide_values
-from her2ladder.analytics.spatial.pairs import K_NEAREST, RADIUS_UM, PairProfiles, pair_profiles
+from her2ladder.analytics.spatial.pairs import PairProfiles, pair_profiles
 from her2ladder.errors import InputError, LadderError, StageError
 from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.fan_out import batches, fan_out
-from her2ladder.queries.run import run, to_json
+from her2ladder.queries.run import run
 from her2ladder.schema import lake
 from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.store import Store
@@ -32,34 +33,6 @@ from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VER
 
 Report = Callable[[int, int, int], None]
 ENGINES = ("kernel", "sql")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides the values of a slide, and which engine finds them."""
-
-    radius_um: float = RADIUS_UM
-    k: int = K_NEAREST
-    engine: str = "kernel"
-    centralities: bool = False
-    morphology: bool = False
-
-    @property
-    def parameters(self) -> str:
-        """What is stored beside the values: the engine is not in it, since it changes nothing."""
-        return to_json({"radius_um": self.radius_um, "k": self.k})
-
-
-@dataclass(frozen=True)
-class SlideTask:
-    """One slide to profile: its cells file and the classes of its stain in canonical order."""
-
-    slide_id: str
-    stain: str
-    path: str
-    sha256: str
-    n_cells: int
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +117,7 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     ]
     notes: list[str] = []
     if settings.centralities or settings.morphology:
-        from her2ladder.analytics.features.extras import extra_files
+        from her2ladder.analytics.features.extras import extra_files  # compiles its kernels on import: only where it was asked for
 
         for kind, draft, n_rows, note in extra_files(root, settings, task, cells, number):
             files.append(_into_lake(root, kind, task, settings, draft, n_rows))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from her2ladder.analytics.learning.candidates import CANDIDATES
-from her2ladder.analytics.model.stored import Behind
+from her2ladder.analytics.model.stored import TrainedScore
 from her2ladder.analytics.statistics.delong import auc_logit
 from her2ladder.schema.dictionary import features
 from her2ladder.schema.vocabulary import CLASSES
@@ -19,7 +19,7 @@ CLINICAL, IMPORTED = "clinical", "imported"
 _FLAG = " (missing)"
 
 
-def candidates_tried(found: Behind, outcome: pd.Series) -> pd.DataFrame:
+def candidates_tried(found: TrainedScore, outcome: pd.Series) -> pd.DataFrame:
     """Return a row a candidate: draws tried, the chosen draw's inner scores and parameters, its out-of-fold AUC, its weight.
 
     outcome   residual disease (0/1) by patient_id, of the training patients
@@ -53,7 +53,7 @@ def candidates_tried(found: Behind, outcome: pd.Series) -> pd.DataFrame:
     return frame.sort_values(["weight", "value"], ascending=False, na_position="last", kind="stable").reset_index(drop=True)
 
 
-def features_selected(found: Behind) -> pd.DataFrame:
+def features_selected(found: TrainedScore) -> pd.DataFrame:
     """Return a row a column that a fold's vote or the final vote sees.
 
     returns  feature, source (H&E, HER2 IHC, clinical, imported), family, value (share of the outer folds whose vote sees it),

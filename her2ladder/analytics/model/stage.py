@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from her2ladder.analytics.cohort.selection import Selection, band_row, patients
+from her2ladder.analytics.cohort.bands import band_row
+from her2ladder.analytics.cohort.selection import Selection, patients
 from her2ladder.analytics.learning import persist
 from her2ladder.analytics.learning.design import Design
 from her2ladder.analytics.learning.nested import Settings
@@ -21,14 +22,13 @@ from her2ladder.analytics.learning.score import score
 from her2ladder.analytics.learning.train import Fitted, train
 from her2ladder.analytics.model.inputs import CLINICAL, DesignTable, design_table
 from her2ladder.analytics.model.missingness import Missing, filled_apparent, filled_out_of_fold, missing_of
-from her2ladder.errors import InputError, MissingError
+from her2ladder.analytics.model.stored import RIVAL, _folder_hash, load_model, model_inputs, newest_model
+from her2ladder.errors import InputError
 from her2ladder.queries.run import Run, run
-from her2ladder.schema.duck import arrow_table
-from her2ladder.schema.lake import sha256_of, sync
+from her2ladder.schema.lake import sync
 from her2ladder.schema.store import MODELS, Store
 from her2ladder.schema.tables import FOLD_PREDICTION, MODEL, MODEL_BAND, SCORE
 
-RIVAL = "-clinical"  # the fair rival of a model is stored as a score of its own under this ending
 Said = Callable[[int, int, str], None]
 
 
@@ -136,32 +136,6 @@ def score_patients(store: Store, name: str) -> ScoredPatients:
         if rivals:
             _score_with(this, newest_model(this, str(model["name"]) + RIVAL))
     return ScoredPatients(this.id, **done)
-
-
-def newest_model(this: Run, name: str) -> dict[str, Any]:
-    """Return the newest row of table model with this name or id.
-
-    raises   MissingError naming those there are
-    """
-    rows = arrow_table(this.con, "SELECT * FROM model WHERE name = ? OR model_id = ? ORDER BY run DESC", [name, name]).to_pylist()
-    if not rows:
-        there = ", ".join(n for (n,) in this.con.sql("SELECT DISTINCT name FROM model ORDER BY 1").fetchall())
-        raise MissingError(f"no model called {name!r}; there is {there or 'none: ladder train'}")
-    return dict(rows[0])
-
-
-def load_model(root: Path, row: dict[str, Any]) -> persist.Model:
-    """Return a stored model after its files' hash has been compared with the catalog's."""
-    folder = root / MODELS / str(row["model_id"])
-    if not (folder / "model.json").is_file() or _folder_hash(folder) != row["sha256"]:
-        raise InputError(f"model {row['model_id']}: its files are missing or not those that were trained; train it again")
-    return persist.load(folder)
-
-
-def model_inputs(this: Run, row: dict[str, Any], model: persist.Model) -> DesignTable:
-    """Return the table that a model reads: its feature set, and the clinical variables among its columns."""
-    summary = json.loads(row["summary"])
-    return design_table(this, str(row["feature_set"]), summary["clinical"])
 
 
 def _score_with(this: Run, row: dict[str, Any]) -> dict[str, Any]:
@@ -280,11 +254,6 @@ def _save(root: Path, fitted: Fitted, name: str) -> tuple[str, str]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return model_id, sha256
-
-
-def _folder_hash(folder: Path) -> str:
-    """One hash over model.json, which itself names the hash of model.skops (checked on loading)."""
-    return sha256_of(folder / "model.json")
 
 
 def _check_name(this: Run, name: str) -> None:

@@ -5,15 +5,17 @@ source   statistics.md, Association; the paper's Fig. 2j and 3a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from her2ladder.analytics.cohort.covariates import ADJUST, CLINICAL, adjusters, covariate_of
 from her2ladder.analytics.cohort.groups import labels_of, levels_of
-from her2ladder.analytics.cohort.selection import Selection, own_scale, patients, result_row, unscored, with_run
+from her2ladder.analytics.cohort.selection import Selection, own_scale, patients, unscored
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.association import LogisticFit, interaction, logistic
 from her2ladder.analytics.statistics.covariates import Covariate
@@ -23,7 +25,6 @@ from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import ANALYSIS_RESULT
 
-ADJUST = ("age_years", "clinical_stage")  # the paper's multivariable model adjusts for these
 OUTCOMES = ("residual", "pcr")
 SCORE_TERM = "score (per 0.1)"
 
@@ -149,10 +150,10 @@ def _in_group(
 ) -> list[_Part]:
     """The univariable models of one group, then the multivariable one."""
     y = _outcome(frame, outcome)
-    asked = cov.score_per_tenth(frame["score"]) if score_name is not None else _by(frame, str(by))
+    asked = cov.score_per_tenth(frame["score"]) if score_name is not None else covariate_of(frame, str(by))
     parts = _univariable(subgroup, y, asked)
     if with_clinical:
-        for column, make in _CLINICAL:
+        for column, make in CLINICAL:
             if column in frame and frame[column].notna().any():
                 parts += _univariable(subgroup, y, make(frame[column]))
     others, words = adjusters(frame, [name for name in adjust if name != by])
@@ -191,37 +192,6 @@ def _outcome(frame: pd.DataFrame, outcome: str) -> pd.Series:
     return frame["residual"] if outcome == "residual" else 1 - frame["residual"]
 
 
-def _by(frame: pd.DataFrame, name: str) -> Covariate:
-    """A covariate: the field's own contrasts for the known ones, a number per unit, or a factor whose first level is the reference."""
-    known = dict(_CLINICAL) | _ADJUSTERS
-    if name in known and name in frame:
-        return known[name](frame[name])
-    labels = labels_of(frame, name)
-    return number_of(frame, name) or cov.factor(name, labels, levels_of(labels, name))
-
-
-def number_of(frame: pd.DataFrame, name: str) -> Covariate | None:
-    """Return a column as a number per unit; None for a factor: words, or numbers with no more than two values."""
-    if name in _NUMBERS:
-        return _NUMBERS[name](frame[name])
-    values = pd.to_numeric(frame[name], errors="coerce")
-    is_number = values.notna().sum() == frame[name].notna().sum() and values.nunique() > 2
-    return cov.number(f"{name} (per unit)", values) if is_number else None
-
-
-def adjusters(frame: pd.DataFrame, names: Sequence[str]) -> tuple[list[Covariate], str]:
-    """Return the covariates that a multivariable model adjusts for, and their names as words: those in which patients differ."""
-    usable = [name for name in names if _usable(frame, name)]
-    return [_ADJUSTERS[name](frame[name]) if name in _ADJUSTERS else _by(frame, name) for name in usable], ", ".join(usable)
-
-
-def _usable(frame: pd.DataFrame, name: str) -> bool:
-    """A column that nobody has, or that all share, cannot be adjusted for; the row's note names those that were."""
-    if name not in frame.columns:
-        raise InputError(f"--adjust: patients have no column {name!r}; there is {', '.join(frame.columns)}")
-    return int(frame[name].dropna().nunique()) > 1
-
-
 def _noted(estimate: Estimate, note: str) -> Estimate:
     return replace(estimate, note="; ".join(part for part in (estimate.note, note) if part))
 
@@ -236,19 +206,3 @@ def forest_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     reason = frame["note"].fillna("").str.split(";").str[0]  # where a row has no number, its first reason stands in its place
     note = frame["note"].where(frame["value"].notna(), reason)
     return frame.assign(label=frame["term"].str.removesuffix(", adjusted"), group=group, note=note)
-
-
-Make = Callable[[pd.Series], Covariate]
-_CLINICAL: tuple[tuple[str, Make], ...] = (
-    ("her2_ihc", cov.her2_ihc_3_against_2),
-    ("hr_status", cov.hr_negative),
-    ("tils_percent", cov.tils_per_ten_points),
-    ("tils_percent", cov.tils_per_point),
-)
-_NUMBERS: dict[str, Make] = {"age_years": cov.age_years, "tils_percent": cov.tils_per_point}
-_ADJUSTERS: dict[str, Make] = {
-    "age_years": cov.age_years,
-    "clinical_stage": cov.stage,
-    "hr_status": cov.hr_negative,
-    "her2_ihc": cov.her2_ihc_3_against_2,
-}

@@ -9,11 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from her2ladder.analytics.cohort.selection import is_synthetic, score_notes
-from her2ladder.analytics.figures.forest import forest_figure
 from her2ladder.analytics.figures.palette import BAND_COLOURS, regimen_colours
 from her2ladder.analytics.figures.save import save_figure
-from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
-from her2ladder.analytics.odds.stage import Odds
+from her2ladder.analytics.figures.style import COLUMN_MM, Sheet
 from her2ladder.analytics.results.files import csv_bytes, write_rows
 from her2ladder.analytics.survival.figure import kaplan_meier_figure
 from her2ladder.analytics.survival.stage import ENDPOINTS, Curve, Survival
@@ -33,22 +31,6 @@ def export_survival(done: Survival, folder: Path) -> list[Path]:
     written += _tables(step_table(done), folder / f"{name}_steps")
     written += _tables(raw_table(done), folder / f"{name}_patients")
     return [*written, *write_rows(done.rows, folder / f"{name}_rows")]
-
-
-def export_odds(done: Odds, folder: Path) -> list[Path]:
-    """Write the forest plot and the rows into a folder; return the paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    event = "residual disease" if done.outcome == "residual" else "pCR"
-    score = next((row["score_name"] for row in done.rows if row["score_name"]), None)
-    sheet = Sheet(
-        PAGE_MM,
-        title=f"Odds of {event}",
-        notes=(*score_notes(done.patients, score), *done.remarks),
-        run_ids=(done.run,),
-        synthetic=is_synthetic(done.patients),
-    )
-    figure = forest_figure(done.forest, measure="OR", event=event, sheet=sheet)
-    return [*save_figure(figure, folder / "odds", {"odds": done.forest.assign(run=done.run)}), *write_rows(done.rows, folder / "odds_rows")]
 
 
 def step_table(done: Survival) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from her2ladder.analytics.odds.stage import adjusters
+from her2ladder.analytics.cohort.covariates import adjusters
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.covariates import Covariate
 from her2ladder.analytics.statistics.cox import CoxFit, cox

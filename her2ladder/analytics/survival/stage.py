@@ -14,19 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from her2ladder.analytics.cohort.bands import freeze_bands, has_bands, no_construction
+from her2ladder.analytics.cohort.covariates import ADJUST, number_of
 from her2ladder.analytics.cohort.groups import labels_of, levels_of
-from her2ladder.analytics.cohort.selection import (
-    Selection,
-    freeze_bands,
-    has_bands,
-    no_construction,
-    own_scale,
-    patients,
-    result_row,
-    unscored,
-    with_run,
-)
-from her2ladder.analytics.odds.stage import ADJUST, number_of
+from her2ladder.analytics.cohort.selection import Selection, own_scale, patients, unscored
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.covariates import Covariate
 from her2ladder.analytics.statistics.estimate import Estimate

@@ -11,9 +11,11 @@ from typing import Any
 
 import pandas as pd
 
+from her2ladder.analytics.cohort.bands import freeze_bands
 from her2ladder.analytics.cohort.characteristics import result_rows, variable_rows, variables_of
 from her2ladder.analytics.cohort.groups import labels_of, levels_of
-from her2ladder.analytics.cohort.selection import Selection, freeze_bands, patients, result_row, with_run
+from her2ladder.analytics.cohort.selection import Selection, patients
+from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.baseline import MISSING, Row, continuous_rows, size_row
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import BadRecord, CellBatch, ReadOptions
+from her2ladder.ingest.readers.labels_column import labels
 from her2ladder.ingest.readers.packed import head_of
 
 NAME = "spatialdata"
@@ -160,8 +161,6 @@ def _geo(path: Path, told: dict[bytes, bytes]) -> dict[str, Any]:
 
 
 def _words(text: pl.Series) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], tuple[str, ...]]:
-    from her2ladder.ingest.readers.table import labels
-
     return labels(text)
 
 

@@ -17,10 +17,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import MEASURES, BadRecord, CellBatch, Floats, ReadOptions
+from her2ladder.ingest.readers.labels_column import labels
 from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
 from her2ladder.ingest.readers.spatialdata import is_geoparquet
 from her2ladder.ingest.readers.table_headers import (
@@ -262,13 +262,6 @@ def _text(series: pl.Series) -> pl.Series:
         series = series.cast(pl.Int64, strict=False) if whole else series.fill_nan(None)
     text = series.cast(pl.String).str.strip_chars()
     return text.set(text.is_in(list(MISSING)).fill_null(False), None)
-
-
-def labels(text: pl.Series) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    names = text.drop_nulls().unique(maintain_order=True).to_list()
-    number = pl.DataFrame({"name": names, "number": range(len(names))}, schema={"name": pl.String, "number": pl.Int32})
-    found = text.replace_strict(number["name"], number["number"], default=None, return_dtype=pl.Int32) if names else text.cast(pl.Int32)
-    return found.fill_null(-1).to_numpy(allow_copy=True).astype(np.int32), tuple(names)
 
 
 def _shown(value: object) -> str:

@@ -102,13 +102,13 @@ def test_every_score_names_the_features_it_was_computed_from(trained_store: Stor
 
 
 def test_the_sub_models_of_new_patients_vote_to_their_final_score(trained_store: Store, tables: dict[str, pd.DataFrame]) -> None:
-    from her2ladder.analytics.model.stored import behind
+    from her2ladder.analytics.model.stored import trained_score
     from her2ladder.queries.run import Run
 
     final = tables["score"].query("kind == 'final'").set_index("patient_id")["score"]
     with trained_store.reading() as con:
         people = pd.DataFrame({"patient_id": final.index, "kind": "final"})
-        found = behind(Run(trained_store, "evaluate", {}, con), "m", people)
+        found = trained_score(Run(trained_store, "evaluate", {}, con), "m", people)
     assert found is not None
     voted = sum(weight * found.members.loc[final.index, member] for member, weight in found.summary["weights"].items())
     assert np.asarray(voted) == pytest.approx(final.to_numpy(), abs=1e-12)

@@ -25,8 +25,8 @@ from her2ladder.analytics.evaluate.figures.feature_sets import candidates_figure
 from her2ladder.analytics.evaluate.figures.precision_recall import precision_recall_figure
 from her2ladder.analytics.evaluate.figures.roc import roc_figure
 from her2ladder.analytics.explain.figure import shap_bars_figure, shap_beeswarm_figure
-from her2ladder.analytics.figures.forest import forest_figure
 from her2ladder.analytics.figures.style import Sheet, journal_style
+from her2ladder.analytics.odds.figure import forest_figure
 from her2ladder.analytics.survival.figure import kaplan_meier_figure
 from her2ladder.analytics.table1.figure import patient_flow_figure
 

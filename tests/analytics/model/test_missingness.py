@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from her2ladder.analytics.model.missingness import Missing, filled_out_of_fold, missing_of
-from her2ladder.analytics.model.stage import newest_model
+from her2ladder.analytics.model.stored import newest_model
 from her2ladder.queries.run import Run
 from her2ladder.schema.store import Store
 

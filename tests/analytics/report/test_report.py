@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 from her2ladder.analytics.report.captions import CAPTIONS, caption
-from her2ladder.analytics.report.sections import NO_SCORE, association, follow_up, performance, regimens
+from her2ladder.analytics.report.outcome_sections import association, follow_up, regimens
+from her2ladder.analytics.report.score_sections import performance
+from her2ladder.analytics.report.sections import NO_SCORE
 from her2ladder.analytics.report.tables import baseline, number, result_table
 from her2ladder.errors import InputError
 from her2ladder.queries.init import init

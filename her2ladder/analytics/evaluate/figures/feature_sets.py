@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from her2ladder.analytics.explain.figure import SOURCE_COLOURS, source_key
 from her2ladder.analytics.figures.palette import OKABE_ITO
 from her2ladder.analytics.figures.rows import Row, RowTable, Scale
+from her2ladder.analytics.figures.sources import SOURCE_COLOURS, source_key
 from her2ladder.analytics.figures.style import (
     EDGE_MM,
     FAINT,

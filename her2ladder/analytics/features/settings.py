@@ -1,0 +1,36 @@
+"""What a slide's features depend on, and which slide is to be profiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from her2ladder.analytics.spatial.pairs import K_NEAREST, RADIUS_UM
+from her2ladder.queries.run import to_json
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the values of a slide, and which engine finds them."""
+
+    radius_um: float = RADIUS_UM
+    k: int = K_NEAREST
+    engine: str = "kernel"
+    centralities: bool = False
+    morphology: bool = False
+
+    @property
+    def parameters(self) -> str:
+        """What is stored beside the values: the engine is not in it, since it changes nothing."""
+        return to_json({"radius_um": self.radius_um, "k": self.k})
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """One slide to profile: its cells file and the classes of its stain in canonical order."""
+
+    slide_id: str
+    stain: str
+    path: str
+    sha256: str
+    n_cells: int
+    classes: tuple[str, ...]
