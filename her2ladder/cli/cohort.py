@@ -77,6 +77,15 @@ def survival(
     times: Annotated[str, typer.Option("--times", help="Months at which survival is given, comma-separated.")] = "0,12,24,36,48,60",
     interval: Annotated[str, typer.Option("--interval", help="log-log, or log (R's default).")] = "log-log",
     adjust: Adjust = "age_years,clinical_stage,hr_status",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", help="Of the Cox models: cox (maximum likelihood), firth, or auto (Firth where events are few or one-sided)."
+        ),
+    ] = "auto",
+    rmst: Annotated[
+        float | None, typer.Option("--rmst", metavar="MONTHS", help="Also the restricted mean survival time up to here.")
+    ] = None,
     output: Folder = None,
 ) -> None:
     """Kaplan-Meier, log-rank and Cox by band or covariate, with follow-up and checks; -o exports curves and tables.
@@ -85,7 +94,8 @@ def survival(
     """
     from her2ladder.analytics.cohort.bands import band_remark
     from her2ladder.analytics.cohort.selection import selection
-    from her2ladder.analytics.survival.stage import Asked, default_by
+    from her2ladder.analytics.survival.asked import Asked
+    from her2ladder.analytics.survival.stage import default_by
     from her2ladder.analytics.survival.stage import survival as compute
     from her2ladder.errors import InputError
 
@@ -96,7 +106,7 @@ def survival(
     except ValueError:
         raise InputError(f"--times: wanted months, comma-separated, found {times!r}") from None
     store = open_store(context)
-    asked = Asked(endpoint, by or default_by(store, str(score)), score, within, months, interval, _names(adjust))
+    asked = Asked(endpoint, by or default_by(store, str(score)), score, within, months, interval, _names(adjust), method, rmst)
     done = compute(store, selection(cohort, setting, store), asked)
     show(done.rows, as_json=globals_of(context).as_json, columns=SHOWN)
     if done.no_bands:

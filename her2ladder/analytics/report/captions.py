@@ -27,6 +27,8 @@ CAPTIONS = {
     "compare": "pCR rate by band and regimen with Wilson 95 % intervals; brackets: tests between regimens",
     "survival_dfs": "Disease-free survival by band (Kaplan-Meier) with numbers at risk",
     "survival_os": "Overall survival by band (Kaplan-Meier) with numbers at risk",
+    "survival_dfs_hazards": "Are hazards proportional? Disease-free survival: parallel curves, and a flat line of the log hazard ratio",
+    "survival_os_hazards": "Are hazards proportional? Overall survival: parallel curves, and a flat line of the log hazard ratio",
     "contrast_band": "Features that differ most between High and Low (P is descriptive: bands are made of these features)",
     "contrast_response": "The same features by response",
 }

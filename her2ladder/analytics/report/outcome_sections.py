@@ -84,8 +84,9 @@ def _rate_line(rates: Rows) -> list[tuple[str, str]]:
 
 def follow_up(store: Store, score: str, endpoint: str, folder: Path) -> Section:
     """Kaplan-Meier, log-rank and Cox of one endpoint."""
+    from her2ladder.analytics.survival.asked import ENDPOINTS, Asked
     from her2ladder.analytics.survival.files import export_survival
-    from her2ladder.analytics.survival.stage import ENDPOINTS, Asked, default_by, survival
+    from her2ladder.analytics.survival.stage import default_by, survival
 
     chosen = selection("adjuvant" if has_role(store, "adjuvant") else None, None, store)
     by, within = default_by(store, score), regimens_of_adjuvant(store)

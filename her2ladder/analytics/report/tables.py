@@ -9,7 +9,7 @@ from typing import Any
 from her2ladder.analytics.figures.words import p_value
 from her2ladder.analytics.report.parts import Table
 from her2ladder.analytics.statistics.baseline import OVERALL
-from her2ladder.analytics.survival.stage import ENDPOINTS
+from her2ladder.analytics.survival.asked import ENDPOINTS
 
 METRICS = {
     "odds_ratio": "odds ratio",

@@ -19,13 +19,11 @@ def concordance(predictor: FloatArray, time: FloatArray, event: NDArray[np.bool_
              censored (who then outlived it); two events at one time do not count. None where no pair counts
     source   R concordance(reverse = TRUE), coxph's
     """
-    concordant = tied = pairs = 0
-    for at in np.flatnonzero(event):
-        later = predictor[(time > time[at]) | ((time == time[at]) & ~event)]
-        concordant += int((later < predictor[at]).sum())
-        tied += int((later == predictor[at]).sum())
-        pairs += len(later)
+    from lifelines.utils import concordance_index
+
     n, events = len(time), int(event.sum())
-    if not pairs:
+    try:
+        value = float(concordance_index(time, -predictor, event))
+    except ZeroDivisionError:
         return Estimate(None, None, None, None, n, events, NAME, "no pair of patients whose order in time is known")
-    return Estimate((concordant + tied / 2) / pairs, None, None, None, n, events, NAME, "no interval is given")
+    return Estimate(value, None, None, None, n, events, NAME, "no interval is given")

@@ -1,17 +1,19 @@
 """Cox proportional hazards: Efron's ties and Wald intervals as R's coxph, Firth's penalised fit where events are few or one-sided.
 
-Which method is used is decided by the data and printed: Firth's where a level of the first covariate (the one asked about; the others
-adjust) has fewer than 5 events, or where the partial likelihood rises for ever in some direction, found by a linear programme.
+Which method is used is decided by the data, unless one is asked for, and printed: Firth's where a level of the first covariate (the one
+asked about; the others adjust) has fewer than 5 events, or where the partial likelihood rises for ever in some direction, found by a linear
+programme. The maximum-likelihood fit is lifelines', held to a precision of its own (decision 0015).
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from her2ladder.analytics.statistics.climb import climb
 from her2ladder.analytics.statistics.concordance import NAME, concordance
 from her2ladder.analytics.statistics.covariates import Covariate, FloatArray
 from her2ladder.analytics.statistics.design import Design, Term, design_of, independent, join_notes, profile_term, standardised, wald_term
@@ -23,6 +25,8 @@ from her2ladder.analytics.statistics.survival_times import SurvivalTimes, surviv
 
 EFRON = "Cox (Efron), Wald"
 FIRTH = "Cox, Firth's penalised likelihood (Breslow; profile interval, likelihood-ratio P)"
+METHODS = ("auto", "cox", "firth")
+PRECISE = {"precision": 1e-14, "r_precision": 1e-14, "max_steps": 200}  # lifelines' own stops at a hazard ratio of 1.80863 for 1.80833
 FEW_EVENTS = 5
 FLAG_BELOW = 10.0
 ROUNDING = 1e-10  # of a column of unit spread: a smaller difference between patients is none
@@ -63,11 +67,12 @@ class CoxFit:
         return {term.name: term.estimate(self.n, self.events, self.method, self.note) for term in self.terms}
 
 
-def cox(time: object, event: object, covariates: Sequence[Covariate]) -> CoxFit:
+def cox(time: object, event: object, covariates: Sequence[Covariate], *, method: str = "auto") -> CoxFit:
     """Return hazard ratios with 95 % intervals and P values.
 
     time, event  (n,), as `survival_times`, missing allowed
     covariates   the one asked about first, then those it is adjusted for
+    method       `auto`; `cox`: maximum likelihood however few the events, no number where none exists; `firth`: always Firth's
     raises       InputError where lengths differ or a column is fixed by those before it (named)
     source       R coxph(ties = "efron"); coxphf for Firth's
     """
@@ -82,16 +87,28 @@ def cox(time: object, event: object, covariates: Sequence[Covariate]) -> CoxFit:
         nothing = Estimate(None, None, None, None, data.n, data.events, NAME, reason)
         note = join_notes(reason, data.missing_note)
         return CoxFit(design.unfitted(reason), nothing, data.n, data.events, design.n_missing, "", note)
-    why = join_notes(_few_in_a_level(covariates[0], design, data), _one_sided(design, data))
-    terms, fitted, trouble = _firth(design, data) if why else _efron(design, data)
+    why = _why_firth(method, covariates[0], design, data)
+    if method == "cox" and why:
+        terms, fitted, trouble = _untold(design, f"{why}: there is no maximum; --method firth gives a penalised one")
+    else:
+        terms, fitted, trouble = _firth(design, data) if why else _efron(design, data)
     predictor = (design.matrix * np.array([term.coef if term.coef is not None else np.nan for term in terms])).sum(axis=1)
     per_parameter = data.events / len(design.names)
     few = f"{per_parameter:.1f} events per parameter, below {FLAG_BELOW:g}" if per_parameter < FLAG_BELOW else ""
     c_index = (
         Estimate(None, None, None, None, data.n, data.events, NAME, trouble) if trouble else concordance(predictor, data.time, data.event)
     )
-    note = join_notes(trouble, f"{why}: Firth's penalised likelihood" if why else "", few, data.missing_note)
-    return CoxFit(design.terms(terms), c_index, data.n, data.events, design.n_missing, FIRTH if why else EFRON, note, fitted)
+    is_firth = bool(why) and method != "cox"
+    note = join_notes(trouble, f"{why}: Firth's penalised likelihood" if is_firth else "", few, data.missing_note)
+    return CoxFit(design.terms(terms), c_index, data.n, data.events, design.n_missing, FIRTH if is_firth else EFRON, note, fitted)
+
+
+def _why_firth(method: str, asked: Covariate, design: Design, data: SurvivalTimes) -> str:
+    """Return why maximum likelihood will not do, or ''."""
+    if method == "firth":
+        return "asked for"
+    few = _few_in_a_level(asked, design, data) if method == "auto" else ""
+    return join_notes(few, _one_sided(design, data))
 
 
 def _informative(design: Design, data: SurvivalTimes) -> Design:
@@ -142,30 +159,45 @@ def _one_sided(design: Design, data: SurvivalTimes) -> str:
 
 def _efron(design: Design, data: SurvivalTimes) -> tuple[list[Term], FittedCox | None, str]:
     columns, _, spread = standardised(design.matrix)
-    likelihood = partial_likelihood(columns, data.time, data.event)
-
-    def model(beta: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        found = likelihood.moments(beta)
-        return found.value, found.score, found.information
-
-    size = len(design.names)
-    top = climb(model, np.zeros(size), np.ones(size, dtype=bool))
-    if not top.converged:
-        reason = "the fit did not converge"
-        return [Term(name, covariate=c, note=reason) for name, c in zip(design.names, design.covariates, strict=True)], None, reason
-    se = np.sqrt(np.diag(np.linalg.inv(top.information)))
+    found = _maximum(columns, data)
+    if found is None:
+        return _untold(design, "the fit did not converge")
+    beta, se = found
     terms = [
         wald_term(name, covariate, float(b), float(s))
-        for name, covariate, b, s in zip(design.names, design.covariates, top.beta / spread, se / spread, strict=True)
+        for name, covariate, b, s in zip(design.names, design.covariates, beta / spread, se / spread, strict=True)
     ]
-    return terms, FittedCox(likelihood, top.beta, design.covariates), ""
+    return terms, FittedCox(partial_likelihood(columns, data.time, data.event), beta, design.covariates), ""
+
+
+def _maximum(columns: FloatArray, data: SurvivalTimes) -> tuple[FloatArray, FloatArray] | None:
+    """Return lifelines' coefficients and standard errors of standardised columns; None where it does not come to rest.
+
+    Its warnings of little variance are not asked: whether there is a maximum has been decided by the linear programme.
+    """
+    from lifelines import CoxPHFitter
+    from lifelines.exceptions import ConvergenceError
+
+    frame = pd.DataFrame(columns, columns=[f"x{at}" for at in range(columns.shape[1])])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fit = CoxPHFitter().fit(frame.assign(time=data.time, event=data.event), "time", "event", fit_options=PRECISE)
+        except ConvergenceError:
+            return None
+    beta, se = fit.params_.to_numpy(dtype=np.float64), fit.standard_errors_.to_numpy(dtype=np.float64)
+    return (beta, se) if np.isfinite(beta).all() and np.isfinite(se).all() else None
+
+
+def _untold(design: Design, reason: str) -> tuple[list[Term], FittedCox | None, str]:
+    """A model without numbers, with the reason in each of its terms."""
+    return [Term(name, covariate=c, note=reason) for name, c in zip(design.names, design.covariates, strict=True)], None, reason
 
 
 def _firth(design: Design, data: SurvivalTimes) -> tuple[list[Term], FittedCox | None, str]:
     fit = firth_cox(design.matrix, data.time, data.event)
     if not fit.converged:
-        reason = "Firth's fit did not converge"
-        return [Term(name, covariate=c, note=reason) for name, c in zip(design.names, design.covariates, strict=True)], None, reason
+        return _untold(design, "Firth's fit did not converge")
     terms = [
         profile_term(name, covariate, *(float(x) for x in values))
         for name, covariate, *values in zip(design.names, design.covariates, fit.coef, fit.se, fit.lo, fit.hi, fit.p, strict=True)

@@ -1,6 +1,7 @@
 """Kaplan-Meier curves by R's conventions: at risk means a time >= t, an event comes before a censoring at the same time.
 
-Own numpy rather than lifelines, which answers the median's interval and the curve beyond the last follow-up otherwise than R.
+The curve is lifelines'; ours are the intervals (lifelines has no `log`), the median's limits and the curve beyond the last follow-up, which
+lifelines answers otherwise than R (decision 0015).
 """
 
 from __future__ import annotations
@@ -112,12 +113,12 @@ def median_follow_up(time: object, event: object, *, interval: str = "log-log") 
 
 
 def _steps(data: SurvivalTimes, interval: str) -> pd.DataFrame:
-    times = np.unique(np.concatenate([[0.0], data.time]))
-    place = np.searchsorted(times, data.time)
-    died = np.bincount(place[data.event], minlength=len(times))
-    seen = np.bincount(place[~data.event], minlength=len(times))
-    at_risk = np.cumsum((died + seen)[::-1])[::-1]
-    surv = np.asarray(np.cumprod(1.0 - died / at_risk), dtype=np.float64)
+    from lifelines import KaplanMeierFitter  # more than a second: only for those who ask for a curve
+
+    curve = KaplanMeierFitter().fit(data.time, data.event)
+    times = curve.event_table.index.to_numpy(dtype=np.float64)
+    at_risk, died, seen = (curve.event_table[name].to_numpy(dtype=np.int64) for name in ("at_risk", "observed", "censored"))
+    surv = curve.survival_function_.to_numpy(dtype=np.float64)[:, 0]
     with np.errstate(divide="ignore"):  # the last patient at risk dies: the variance has no value there
         hazard_variance = np.cumsum(died / (at_risk * (at_risk - died).astype(np.float64)))
     log_se = np.asarray(np.sqrt(np.where(surv > 0, hazard_variance, np.nan)), dtype=np.float64)

@@ -7,10 +7,11 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, chi2, fisher_exact
+from scipy.stats import binomtest, chi2_contingency, fisher_exact
+from scipy.stats.contingency import expected_freq
 
 from her2ladder.analytics.statistics.estimate import Estimate
-from her2ladder.analytics.statistics.inputs import Z95
+from her2ladder.analytics.statistics.inputs import LEVEL
 from her2ladder.errors import InputError
 
 
@@ -42,11 +43,8 @@ def wilson(k: int, n: int) -> Estimate:
     _counts(k, n)
     if n == 0:
         return Estimate(None, None, None, n=0, events=0, test="Wilson", note="no patients")
-    rate, z2 = k / n, Z95 * Z95
-    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 * sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    lo, hi = (0.0 if k == 0 else centre - half), (1.0 if k == n else centre + half)  # exact at the ends
-    return Estimate(rate, lo, hi, n=n, events=k, test="Wilson")
+    found = binomtest(k, n).proportion_ci(LEVEL, method="wilson")
+    return Estimate(k / n, float(found.low), float(found.high), n=n, events=k, test="Wilson")
 
 
 def clopper_pearson(k: int, n: int) -> Estimate:
@@ -57,16 +55,13 @@ def clopper_pearson(k: int, n: int) -> Estimate:
     _counts(k, n)
     if n == 0:
         return Estimate(None, None, None, n=0, events=0, test="Clopper-Pearson", note="no patients")
-    lo = 0.0 if k == 0 else float(beta.ppf(0.025, k, n - k + 1))
-    hi = 1.0 if k == n else float(beta.ppf(0.975, k + 1, n - k))
-    return Estimate(k / n, lo, hi, n=n, events=k, test="Clopper-Pearson")
+    found = binomtest(k, n).proportion_ci(LEVEL, method="exact")
+    return Estimate(k / n, float(found.low), float(found.high), n=n, events=k, test="Clopper-Pearson")
 
 
 def expected_counts(table: ArrayLike) -> NDArray[np.float64]:
     """Return the counts expected under independence; the table must hold at least one patient."""
-    counts = np.asarray(table, dtype=np.float64)
-    expected: NDArray[np.float64] = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    return expected
+    return np.asarray(expected_freq(np.asarray(table, dtype=np.float64)), dtype=np.float64)
 
 
 def pearson_chi_square(table: ArrayLike) -> tuple[float, float, int] | None:
@@ -78,10 +73,8 @@ def pearson_chi_square(table: ArrayLike) -> tuple[float, float, int] | None:
     counts = np.asarray(table, dtype=np.float64)
     if min(counts.shape) < 2 or not (counts.sum(axis=0).all() and counts.sum(axis=1).all()):
         return None
-    expected = expected_counts(counts)
-    statistic = float(((counts - expected) ** 2 / expected).sum())
-    freedom = (counts.shape[0] - 1) * (counts.shape[1] - 1)
-    return statistic, float(chi2.sf(statistic, freedom)), freedom
+    found = chi2_contingency(counts, correction=False)
+    return float(found.statistic), float(found.pvalue), int(found.dof)
 
 
 def two_rates(k_a: int, n_a: int, k_b: int, n_b: int) -> TwoRates:

@@ -7,7 +7,7 @@ source   statistics.md, Survival; the paper's Fig. 4 and S5
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,52 +15,25 @@ import numpy as np
 import pandas as pd
 
 from her2ladder.analytics.cohort.bands import freeze_bands, has_bands, no_construction
-from her2ladder.analytics.cohort.covariates import ADJUST, number_of
+from her2ladder.analytics.cohort.covariates import number_of
 from her2ladder.analytics.cohort.groups import labels_of, levels_of
 from her2ladder.analytics.cohort.selection import Selection, own_scale, patients, unscored
 from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.covariates import Covariate
-from her2ladder.analytics.statistics.estimate import Estimate
-from her2ladder.analytics.statistics.kaplan_meier import INTERVALS, kaplan_meier, median_follow_up
-from her2ladder.analytics.survival.models import Part, level_rows, number_rows
+from her2ladder.analytics.statistics.cox import METHODS
+from her2ladder.analytics.statistics.kaplan_meier import INTERVALS
+from her2ladder.analytics.survival.asked import ENDPOINTS, Asked, Part
+from her2ladder.analytics.survival.curves import Curve, curve_of, curve_rows, follow_up_rows, table_times
+from her2ladder.analytics.survival.models import level_rows, number_rows, pairs_compared, restricted_mean_rows
 from her2ladder.errors import InputError
 from her2ladder.queries.run import run
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import ANALYSIS_RESULT
 
-ENDPOINTS = {"dfs": "Disease-free survival", "os": "Overall survival"}
-TIMES_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 ALL = "all"
 MEASURED = "the number of --by"  # beside the patients' own columns: a name that no covariate has
 MOST_CLASSES = 6  # chosen: a number of no more values (a grade, an imported class) is drawn as classes, a curve each
-_MOST_MORE = 12  # columns that the risk table takes beyond the times asked for
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a survival analysis was asked for; by: band, score (itself, per 0.1), or a covariate."""
-
-    endpoint: str
-    by: str
-    score_name: str | None = None
-    within: str | None = None
-    times: tuple[float, ...] = TIMES_MONTHS
-    interval: str = "log-log"
-    adjust: tuple[str, ...] = ADJUST
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One group's curve: its part of the cohort ('all', or a level of --within), its label, the exported steps, numbers at risk."""
-
-    part: str
-    label: str
-    steps: pd.DataFrame
-    at_risk: pd.DataFrame
-    n: int
-    events: int
-    median: Estimate
 
 
 @dataclass(frozen=True)
@@ -91,8 +64,9 @@ def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
     _check(asked)
     if asked.by == "band":
         freeze_bands(store, str(asked.score_name))
+    told = {name: value for name, value in asked.__dict__.items() if (name, value) not in (("method", "auto"), ("restricted_to", None))}
     arguments = {
-        **asked.__dict__,
+        **told,  # what is new since then is named only where it is asked for: an analysis made before is the same analysis
         "times": list(asked.times),
         "adjust": list(asked.adjust),
         "cohort": chosen.label,
@@ -106,11 +80,14 @@ def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
         parts: list[Part] = []
         for part, inside in _parts_of(frame, asked.within):
             drawn = {level: _subgroup(part, level, groups) for level in groups.levels}
-            shown = _table_times(asked.times, inside["time_months"].max())
+            shown = table_times(asked.times, inside["time_months"].max())
             for level, subgroup in drawn.items():
-                curves.append(_curve(inside[inside["label"] == level], part, level, asked, shown))
-                parts += _curve_rows(curves[-1], subgroup, asked)
-            parts += _follow_up(inside, part, drawn, asked)
+                curves.append(curve_of(inside[inside["label"] == level], part, level, asked, shown))
+                parts += curve_rows(curves[-1], subgroup, asked)
+            if asked.restricted_to is not None:
+                has_pairs = groups.number is None
+                parts += restricted_mean_rows(inside, part, asked.by, drawn, asked.restricted_to, has_pairs=has_pairs)
+            parts += follow_up_rows(inside, part, drawn, asked)
             parts += _models(frame, inside, part, groups, asked)
         plain = [_row(chosen, asked, part) for part in parts]
         rows = [_row(chosen, asked, part, part.remark) for part in parts]
@@ -123,6 +100,19 @@ def survival(store: Store, chosen: Selection, asked: Asked) -> Survival:
 def default_by(store: Store, score_name: str) -> str:
     """Return what is shown of a score where nothing is said: its bands, or the score itself where there is nobody to cut them on."""
     return "band" if has_bands(store, score_name) else "score"
+
+
+def compared(done: Survival) -> tuple[pd.DataFrame, Covariate]:
+    """Return the patients and the covariate of the comparison that comes first: two levels, or the number per unit."""
+    asked, frame = done.asked, done.patients
+    if asked.by == "score":
+        return frame, cov.score_per_tenth(frame["score"])
+    if frame[MEASURED].notna().any():
+        return frame, Covariate(next(row["term"] for row in done.rows if row["metric"] == "c_index"), frame[MEASURED].to_numpy(float))
+    levels = [curve.label for curve in done.curves if curve.part == ALL]
+    pairs = pairs_compared(asked.by, levels)
+    two = frame[frame["label"].isin(pairs[0])] if pairs else frame[frame["label"].notna()]
+    return two.reset_index(drop=True), cov.factor(asked.by, two["label"].tolist(), pairs[0] if pairs else tuple(levels))
 
 
 def _row(chosen: Selection, asked: Asked, part: Part, note: str = "") -> dict[str, Any]:
@@ -163,16 +153,16 @@ def _models(frame: pd.DataFrame, inside: pd.DataFrame, part: str, groups: _Group
     adjust = [name for name in asked.adjust if name != asked.by]
     lacking = unscored(inside, asked.score_name, "with follow-up") if asked.score_name is not None else ""
     if groups.number is None:
-        found = level_rows(inside, part, asked.by, groups.levels, adjust)
+        found = level_rows(inside, part, asked.by, groups.levels, adjust, asked.method)
         yield from _remarked(found, lacking if asked.by == "band" else "")
     elif asked.by != "score":
         number = Covariate(groups.number.name, inside[MEASURED].to_numpy(float))
-        yield from _remarked(number_rows(inside, part, number, adjust), _without_value(inside, asked.by))
+        yield from _remarked(number_rows(inside, part, number, adjust, asked.method), _without_value(inside, asked.by))
     if asked.score_name is not None:
         score = cov.score_per_tenth(inside["score"])
         scale = own_scale(frame, asked.score_name)
         is_beside = groups.number is not None and asked.by != "score"  # then the other covariates' rows are those of the number's model
-        for row in number_rows(inside, part, score, asked.adjust):
+        for row in number_rows(inside, part, score, asked.adjust, asked.method):
             if is_beside and not row.term.startswith(score.name):
                 continue
             is_ratio = row.metric == "hazard_ratio" and row.term.startswith(score.name)
@@ -202,6 +192,10 @@ def _check(asked: Asked) -> None:
         raise InputError(f"--endpoint: wanted {' or '.join(ENDPOINTS)}, found {asked.endpoint!r}")
     if asked.interval not in INTERVALS:
         raise InputError(f"--interval: wanted {' or '.join(INTERVALS)}, found {asked.interval!r}")
+    if asked.method not in METHODS:
+        raise InputError(f"--method: wanted {', '.join(METHODS)}, found {asked.method!r}")
+    if asked.restricted_to is not None and not 0 < asked.restricted_to < math.inf:
+        raise InputError(f"--rmst: wanted months above 0, found {asked.restricted_to:g}")
     wrong = [time for time in asked.times if not 0 <= time < float("inf")]  # NaN is neither
     if wrong or not asked.times:
         raise InputError(f"--times: wanted months from 0 up, found {wrong[0] if wrong else 'none'}")
@@ -226,50 +220,3 @@ def _parts_of(frame: pd.DataFrame, within: str | None) -> Iterator[tuple[str, pd
         labels = labels_of(frame, within, "--within")
         for level in levels_of(labels, within, "--within"):
             yield level, frame[np.array([label == level for label in labels])].reset_index(drop=True)
-
-
-def _table_times(asked: Sequence[float], last: float) -> list[float]:
-    """Return the times of the risk table: those asked for, then on in their last step for as long as anyone is followed."""
-    times = sorted(set(asked))
-    step = times[-1] - times[-2] if len(times) > 1 else math.inf
-    more = int((last - times[-1]) // step)
-    return times + [times[-1] + step * (at + 1) for at in range(more)] if more <= _MOST_MORE else times
-
-
-def _curve(inside: pd.DataFrame, part: str, label: str, asked: Asked, shown: Sequence[float]) -> Curve:
-    fit = kaplan_meier(inside["time_months"], inside["is_event"], interval=asked.interval)
-    at = fit.at(shown) if fit.n else ()
-    at_risk = pd.DataFrame(
-        [
-            {"label": label, "time": one.time, "n_risk": one.n_risk, "surv": one.surv, "lo": one.lo, "hi": one.hi, "note": one.note}
-            for one in at
-        ],
-        columns=["label", "time", "n_risk", "surv", "lo", "hi", "note"],
-    ).astype({"time": float, "n_risk": int, "surv": float, "lo": float, "hi": float})  # None, where a curve has no value, is NaN
-    return Curve(part, label, fit.steps.assign(label=label), at_risk, fit.n, fit.events, fit.median)
-
-
-def _curve_rows(curve: Curve, subgroup: str, asked: Asked) -> Iterator[Part]:
-    """n of a survival_at row is the number at risk then (time >= t, as R counts); events those up to then."""
-    test = f"Kaplan-Meier, {asked.interval}"
-    if not curve.n:
-        yield Part(subgroup, asked.endpoint, "median_survival", Estimate(None, None, None, n=0, events=0, test=test, note="no patients"))
-        return
-    for one in curve.at_risk[curve.at_risk["time"].isin(asked.times)].itertuples():
-        until = int(curve.steps.loc[curve.steps["time"] <= one.time, "n_event"].sum())
-        note = "; ".join(part for part in (one.note, f"n: at risk at {one.time:g} months") if part)
-        found = Estimate(_none(one.surv), _none(one.lo), _none(one.hi), n=int(one.n_risk), events=until, test=test, note=note)
-        yield Part(subgroup, f"{one.time:g}", "survival_at", found)
-    yield Part(subgroup, asked.endpoint, "median_survival", replace(curve.median, n=curve.n, events=curve.events))
-
-
-def _follow_up(inside: pd.DataFrame, part: str, drawn: Mapping[str, str], asked: Asked) -> Iterator[Part]:
-    """Of everyone in the part, and of each curve that is not everyone."""
-    groups = {subgroup: inside[inside["label"] == level] for level, subgroup in drawn.items()}
-    for subgroup, rows in {part: inside, **groups}.items():
-        found = median_follow_up(rows["time_months"], rows["is_event"], interval=asked.interval)
-        yield Part(subgroup, asked.endpoint, "median_followup", found)
-
-
-def _none(value: object) -> float | None:
-    return None if value is None or value != value else float(value)  # type: ignore[arg-type]

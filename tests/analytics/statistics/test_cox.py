@@ -10,6 +10,7 @@ import pytest
 import statsmodels.api as sm
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_gbsg2, load_rossi
+from statsmodels.duration.hazard_regression import PHReg
 
 from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.cox import EFRON, FIRTH, CoxFit, cox
@@ -183,3 +184,26 @@ def test_missing_values_are_counted_and_few_events_flagged(cohort: pd.DataFrame)
 def test_a_collinear_covariate_is_named(cohort: pd.DataFrame) -> None:
     with pytest.raises(InputError, match="months is fixed"):
         cox(cohort.os_months, cohort.os_event, [cov.age_years(cohort.age_years), cov.number("months", cohort.age_years * 12)])
+
+
+def test_the_method_can_be_asked_for() -> None:
+    """Three events in a level: auto turns to Firth; cox gives what R's coxph gives; firth is Firth's also where events abound."""
+    rng = np.random.default_rng(8)
+    group = np.array(["a"] * 30 + ["b"] * 30)
+    time, event = rng.exponential(10, 60), np.r_[np.ones(12), np.zeros(18), np.ones(3), np.zeros(27)]
+    factor = cov.factor("g", group)
+    auto, plain, firth = (cox(time, event, [factor], method=method) for method in ("auto", "cox", "firth"))
+    assert auto.method == firth.method == FIRTH
+    assert plain.method == EFRON
+    assert "3 events in b" in auto.note
+    assert "asked for: Firth" in firth.note
+    other = PHReg(time, (group == "b")[:, None].astype(float), status=event, ties="efron").fit(disp=False)
+    assert plain.terms[0].coef == pytest.approx(other.params[0], abs=1e-6)
+    assert plain.terms[0].se == pytest.approx(other.bse[0], rel=1e-5)
+
+
+def test_maximum_likelihood_that_does_not_exist_is_not_given_even_when_asked_for() -> None:
+    found = cox([1, 2, 3, 4, 5, 6], [1, 1, 1, 0, 0, 0], [cov.factor("g", list("aaabbb"))], method="cox")
+    assert found.terms[0].ratio is None
+    assert "monotone likelihood" in found.note
+    assert "--method firth" in found.note

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from her2ladder.errors import InputError
 from her2ladder.schema.store import Store
 
 Ladder = Callable[..., list[dict[str, Any]]]
@@ -40,3 +42,22 @@ def test_the_follow_up_of_a_part_is_that_of_its_own_patients(clinic: Clinic, lad
     found = {row["subgroup"]: (row["n"], row["value"]) for row in rows if row["metric"] == "median_followup"}
     assert (found["THP"], found["TCbHP"]) == ((30, 15.5), (20, 110.5))
     assert found["all"][0] == 50
+
+
+def test_the_restricted_mean_and_the_method_are_rows_of_the_store(reference_store: Store, ladder: Ladder, tmp_path: Path) -> None:
+    asked = ("survival", "--score", "ref", "--endpoint", "dfs", "--adjust", "", "--rmst", "36", "--method", "firth", "-o", str(tmp_path))
+    rows = ladder(reference_store, *asked)
+    means = {row["subgroup"]: row for row in rows if row["metric"] == "restricted_mean"}
+    assert set(means) == {"Low", "Medium", "High"}
+    assert all(0 < row["lo"] < row["value"] < row["hi"] <= 40 for row in means.values())
+    gap = next(row for row in rows if row["metric"] == "restricted_mean_difference")
+    assert gap["term"] == "High vs Low"
+    assert gap["value"] == pytest.approx(means["High"]["value"] - means["Low"]["value"])
+    assert all("Firth" in row["test"] for row in rows if row["metric"] == "hazard_ratio" and row["value"] is not None)
+    assert (tmp_path / "survival_dfs_hazards.png").stat().st_size > 5000
+
+
+def test_a_wrong_method_and_horizon_are_named(reference_store: Store, ladder: Ladder) -> None:
+    for words, said in ((("--method", "exact"), "--method: wanted auto, cox, firth"), (("--rmst", "0"), "--rmst: wanted months above 0")):
+        with pytest.raises(InputError, match=said):
+            ladder(reference_store, "survival", "--score", "ref", *words)
