@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -40,6 +41,19 @@ PACKAGES = (
     "statsmodels",
 )
 _NOT_IN_FINGERPRINT = {"run", "started", "seconds", "created"}
+
+
+_RECORDED: ContextVar[bool] = ContextVar("recorded", default=True)
+
+
+@contextmanager
+def recording(wanted: bool) -> Iterator[None]:
+    """Within, runs publish what they computed, or (False) nothing: a question that leaves no trace in the store."""
+    token = _RECORDED.set(wanted)
+    try:
+        yield
+    finally:
+        _RECORDED.reset(token)
 
 
 class Run:
@@ -110,7 +124,7 @@ def run(
 ) -> Iterator[Run]:
     """Yield a run over the store's state now; leaving the frame without an error publishes it.
 
-    A stage that fails leaves no row and no run.
+    A stage that fails leaves no row and no run; within `recording(False)` none does, and the run has no id.
     since    monotonic clock at which the work began, where it began before the frame
     lake     how to scan files, see Store.reading
     """
@@ -120,6 +134,8 @@ def run(
         this = Run(store, stage, arguments, con)
         this.seed = seed
         yield this
+        if not _RECORDED.get():
+            return
         this.publish(started, time.monotonic() - clock)
 
 

@@ -23,6 +23,7 @@ _METADATA: dict[str, dict[str, Any]] = {
     "pdf": {"CreationDate": None, "ModDate": None, "Creator": None, "Producer": None},
 }
 
+_HELD: ContextVar[dict[str, Figure] | None] = ContextVar("held_figures", default=None)
 _PNG_ONLY: ContextVar[bool] = ContextVar("png_only", default=False)
 
 
@@ -36,6 +37,17 @@ def png_only() -> Iterator[None]:
         _PNG_ONLY.reset(token)
 
 
+@contextmanager
+def held_figures() -> Iterator[dict[str, Figure]]:
+    """Within, `save_figure` writes nothing: the figures are kept in the mapping that this yields, by the name of their file."""
+    held: dict[str, Figure] = {}
+    token = _HELD.set(held)
+    try:
+        yield held
+    finally:
+        _HELD.reset(token)
+
+
 def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pdf: bool = False, dpi: int = 300) -> list[Path]:
     """Write `stem`.png, .svg, with `pdf` .pdf, and the CSV behind it; return the paths in that order.
 
@@ -45,6 +57,10 @@ def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pd
     for name in data:
         if not name or Path(name).name != name:
             raise InputError(f"{stem.name}: a table behind a figure needs a plain name, got {name!r}")
+    held = _HELD.get()
+    if held is not None:
+        held[stem.name] = fig
+        return []
     stem.parent.mkdir(parents=True, exist_ok=True)
     kinds = ("png",) if _PNG_ONLY.get() else ("png", "svg", "pdf") if pdf else ("png", "svg")
     written = [write_whole(_beside(stem, kind), figure_bytes(fig, kind, dpi=dpi)) for kind in kinds]
