@@ -1,0 +1,19 @@
+"""Libraries of the extra [segment], asked for where they are used: who lacks one is told what to install."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from her2ladder.errors import InputError
+
+
+def needs_extra(module: str) -> Any:
+    """Return a module of the extra [segment].
+
+    raises   InputError where it is not installed
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"this needs the extra [segment]: pip install 'her2ladder[segment]' ({error})") from error
