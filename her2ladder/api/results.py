@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -96,7 +97,9 @@ class Result:
     def _repr_html_(self) -> str:
         frame = self.rows[[name for name in SHOWN if name in self.rows and self.rows[name].notna().any()]]
         said = "".join(f"<p>{_escaped(text)}</p>" for text in self.remarks)
-        return said + _html(frame.head(SHOWN_ROWS), len(frame))
+        png = self._repr_png_()
+        drawn = f'<img alt="figure" style="max-width:100%" src="data:image/png;base64,{b64encode(png).decode()}">' if png else ""
+        return said + _html(frame.head(SHOWN_ROWS), len(frame)) + drawn
 
     def _repr_png_(self) -> bytes | None:
         from her2ladder.analytics.figures.save import figure_bytes

@@ -107,11 +107,37 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def python_reference() -> str:
+    """Return the page of the Python API: every public name with its signature and docstring."""
+    import inspect
+
+    import her2ladder
+
+    def entry(level: str, name: str, thing: Any) -> list[str]:
+        text = inspect.cleandoc(thing.__doc__ or "")
+        if not callable(thing) or inspect.isclass(thing):
+            return [f"{level} `{name}`", "", "```text", text, "```", ""]
+        signature = str(inspect.signature(thing)).replace("'", "").replace("self, ", "").replace("(self)", "()")
+        return [f"{level} `{name}`", "", "```python", f"{name}{signature}", "```", "", "```text", text, "```", ""]
+
+    lines = ["# Python", "", "*Printed from the code: `make docs`.*", "", "```text", inspect.cleandoc(her2ladder.__doc__ or ""), "```", ""]
+    for name in her2ladder.__all__:
+        thing = getattr(her2ladder, name)
+        lines += entry("##", f"her2ladder.{name}", thing)
+        if inspect.isclass(thing):
+            for member, value in vars(thing).items():
+                if not member.startswith("_"):
+                    shown = getattr(value, "fget", None) or getattr(value, "func", None)
+                    lines += entry("###", f".{member}", value if shown is None else property(shown, doc=shown.__doc__))
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Write both pages into the folder named."""
+    """Write the pages into the folder named."""
     folder = Path(sys.argv[1])
     (folder / "cli.md").write_text(cli_reference())
     (folder / "data_dictionary.md").write_text(data_dictionary())
+    (folder / "python.md").write_text(python_reference())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def save_figure(fig: Figure, stem: Path, data: Mapping[str, pd.DataFrame], *, pd
             raise InputError(f"{stem.name}: a table behind a figure needs a plain name, got {name!r}")
     held = _HELD.get()
     if held is not None:
+        fig.__dict__["_repr_png_"] = partial(figure_bytes, fig, "png", dpi=150)  # a notebook shows it without pyplot
         held[stem.name] = fig
         return []
     stem.parent.mkdir(parents=True, exist_ok=True)
