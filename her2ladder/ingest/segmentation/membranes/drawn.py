@@ -52,6 +52,7 @@ class Look:
     haematoxylin: tuple[float, float, float]
     dab: tuple[float, float, float]
     uneven: float
+    own_nuclei: bool
 
 
 def any_look(rng: np.random.Generator, layout: str, mpp: float) -> Look:
@@ -79,6 +80,7 @@ def any_look(rng: np.random.Generator, layout: str, mpp: float) -> Look:
         haematoxylin=near(HAEMATOXYLIN),
         dab=near(DAB),
         uneven=rng.uniform(0.0, 0.15),
+        own_nuclei=bool(rng.integers(2)),
     )
 
 
@@ -146,23 +148,22 @@ def _blob(rng: np.random.Generator, radius: float, least_axis: float) -> NDArray
 def _apart(
     found: list[tuple[NDArray[np.float64], NDArray[np.float64]]], look: Look, side_um: float
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Shrink cells that would cut into a neighbour, and leave out those outside of the tile."""
+    """Shrink cells that would cut into a neighbour, leave out what would have to be small, and what lies outside of the tile."""
     from shapely import Polygon, STRtree
 
     kept = [one for one in found if -3 < one[0][0] < side_um + 3 and -3 < one[0][1] < side_um + 3]
     shapes = [Polygon(outline) for _, outline in kept]
     tree = STRtree(shapes)
-    result = []
+    result: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for i, (centre, outline) in enumerate(kept):
-        scale = 1.0
-        for j in tree.query(shapes[i].buffer(look.thickness_um + 1)):
-            if j != i:
-                while scale > 0.6 and Polygon((outline - centre) * scale + centre).distance(shapes[j]) < look.thickness_um * 0.8:
-                    scale -= 0.02
-        shapes[i] = Polygon((outline - centre) * scale + centre)
-        kept[i] = (centre, _dense((outline - centre) * scale) + centre)
-        result.append(kept[i])
-    return result
+        near = [j for j in tree.query(shapes[i].buffer(look.thickness_um + 1)) if j in result]
+        for scale in np.arange(1.0, 0.78, -0.02):
+            smaller = Polygon((outline - centre) * scale + centre)
+            if all(smaller.distance(shapes[j]) >= look.thickness_um * 0.8 for j in near):
+                shapes[i] = smaller
+                result[i] = (centre, _dense((outline - centre) * scale) + centre)
+                break
+    return list(result.values())
 
 
 def _polygons(centres: NDArray[np.float64], look: Look, side_um: float) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -233,7 +234,10 @@ def _paint(
     inside = contains_xy(Polygon(outline), x, y)
     blue[window] += inside * 0.05
     dab[window] += inside * look.blush_od * rng.uniform(0.5, 1.5)
-    nucleus = (outline - outline.mean(axis=0)) * rng.uniform(0.5, 0.66) + centre + rng.normal(0, 0.25, 2)
+    nucleus = (outline - outline.mean(axis=0)) * rng.uniform(0.5, 0.66)
+    if look.own_nuclei:  # of a shape of its own, not the cell's
+        nucleus = _blob(rng, float(np.hypot(*nucleus.T).mean()), 0.8)
+    nucleus = nucleus + centre + rng.normal(0, 0.25, 2)
     texture = np.kron(rng.normal(1, 0.18, (x.shape[0] // 8 + 1, x.shape[1] // 8 + 1)), np.ones((8, 8)))[: x.shape[0], : x.shape[1]]
     blue[window] += contains_xy(Polygon(nucleus), x, y) * look.nucleus_od * rng.uniform(0.75, 1.25) * texture
     if not stained.any():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 N_RAYS = 96
 STEP_UM = 0.25
+OWN_SIDE_UM = 0.5  # next to another cell a membrane lies at least this far on its own side
 _BEND_COST = 0.10  # a step of STEP_UM from ray to ray
 _MAX_BEND = 2
 _PULL = 0.02  # towards the usual place, a micrometre
@@ -78,7 +79,9 @@ def cast_rays(dab: Floats, nuclei: NDArray[np.int32], sides: NDArray[np.int32], 
     at = np.arange(radius, dtype=np.int32)
     inner = np.where(in_nucleus, at, 0).max(axis=2)
     away = inside & (sides[row, column] != own) & (at > inner[..., None])
-    outer = np.where(away.any(axis=2), away.argmax(axis=2), radius) - 1
+    beyond = np.where(away.any(axis=2), away.argmax(axis=2), radius - 1)
+    beside = np.take_along_axis(sides[row, column], beyond[..., None], axis=2)[..., 0] > 0
+    outer = beyond - 1 - beside * round(OWN_SIDE_UM / STEP_UM)
     limit = inner + round(reach_um / STEP_UM)
     return Rays(densities, inner, np.minimum(outer, limit).astype(np.int32), centres, mpp)
 
