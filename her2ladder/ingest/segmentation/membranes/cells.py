@@ -23,7 +23,7 @@ class MembraneSettings:
     haematoxylin: tuple[float, float, float] = HAEMATOXYLIN
     dab: tuple[float, float, float] = DAB
     point_od: float = 0.20  # a point of the outline is stained from here on; QuPath's 1+
-    nucleus_od: float = 0.10  # haematoxylin above its surroundings
+    nucleus_od: float = 0.07  # haematoxylin above its surroundings
     nucleus_min_um2: float = 12.0
     nucleus_max_um2: float = 400.0
     reach_um: float = 8.0  # from nucleus to membrane, at most

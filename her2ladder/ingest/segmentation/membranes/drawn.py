@@ -102,7 +102,8 @@ def draw_tile(
         _paint(rng, look, dab, blue, centre, outline, stained, od)
         px = outline / look.mpp - 0.5
         whole = bool((px > 1).all() and (px < side_px - 2).all())
-        cells.append(DrawnCell(*(centre / look.mpp - 0.5).tolist(), px[::5], cell_class, target, od, whole))
+        x, y = (centre / look.mpp - 0.5).tolist()
+        cells.append(DrawnCell(x, y, px[::5], cell_class, target, od, whole))
     return _photograph(rng, look, dab, blue, side_px), cells
 
 

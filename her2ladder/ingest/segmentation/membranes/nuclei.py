@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from her2ladder.ingest.segmentation.membranes.cells import MembraneSettings
 
 DAB_SHARE = 0.30  # of the DAB, what a brown membrane leaves in the haematoxylin channel; segmentation.md
+_BROWN_OD, _DENSE_OD = 0.5, 1.2
+_HOLE, _AROUND_UM = 0.8, 2.0
 _BLOB_UM = (1.4, 2.0, 2.8)  # sigma of the Laplacian: radii of 2 to 4 micrometres
 _APART_UM = 2.0
 
 
-def find_nuclei(
-    haematoxylin: NDArray[np.float32], dab: NDArray[np.float32], mpp: float, settings: MembraneSettings
-) -> NDArray[np.int32]:
+def find_nuclei(haematoxylin: NDArray[np.float32], dab: NDArray[np.float32], mpp: float, settings: MembraneSettings) -> NDArray[np.int32]:
     """Return (H, W) nuclei numbered from 1; 0 = none.
 
     source   segmentation.md, step 2: H - 0.30 min(DAB, 1) against its surroundings (8 um), LoG and watershed, 12 to 400 um2
@@ -24,7 +24,7 @@ def find_nuclei(
     import cv2
     from skimage.segmentation import watershed
 
-    raised = haematoxylin - DAB_SHARE * np.clip(dab, 0.0, 1.0)
+    raised = _raised(haematoxylin, dab)
     smooth = cv2.GaussianBlur(raised, (0, 0), max(0.5 / mpp, 0.5))
     smooth -= _surroundings(smooth, mpp)
     seeds = _blobs(smooth, mpp, settings.nucleus_od)
@@ -33,7 +33,17 @@ def find_nuclei(
     markers = np.zeros(dab.shape, np.int32)
     markers[seeds[:, 0], seeds[:, 1]] = np.arange(1, len(seeds) + 1)
     basins = watershed(-smooth, markers, mask=smooth > settings.nucleus_od * 0.6)
-    return _at_half_height(basins, smooth, mpp, settings)
+    return _without_brown(_at_half_height(basins, smooth, mpp, settings), dab, mpp)
+
+
+def _raised(haematoxylin: NDArray[np.float32], dab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return haematoxylin without what brown adds to it.
+
+    Dense DAB is darker in red than its vector says: where a pixel is more brown than blue, from 0.6 on it counts less, from 1.2 on nothing.
+    """
+    plain = haematoxylin - DAB_SHARE * np.clip(dab, 0.0, 1.0)
+    weight = np.where(haematoxylin < dab, np.clip((_DENSE_OD - dab) / (_DENSE_OD / 2), 0.0, 1.0), 1.0)
+    return np.asarray(np.clip(plain * weight, -0.05, None), dtype=np.float32)
 
 
 def _surroundings(smooth: NDArray[np.float32], mpp: float) -> NDArray[Any]:
@@ -42,7 +52,7 @@ def _surroundings(smooth: NDArray[np.float32], mpp: float) -> NDArray[Any]:
 
     small = cv2.resize(smooth, None, fx=mpp, fy=mpp, interpolation=cv2.INTER_AREA) if mpp < 1 else smooth
     lowest = cv2.GaussianBlur(cv2.erode(small, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (17, 17))), (0, 0), 4)
-    return np.maximum(cv2.resize(lowest, smooth.shape[::-1], interpolation=cv2.INTER_LINEAR), 0)
+    return np.asarray(np.maximum(cv2.resize(lowest, smooth.shape[::-1], interpolation=cv2.INTER_LINEAR), 0))
 
 
 def _blobs(smooth: NDArray[np.float32], mpp: float, least: float) -> NDArray[np.int64]:
@@ -69,9 +79,7 @@ def _blobs(smooth: NDArray[np.float32], mpp: float, least: float) -> NDArray[np.
     return np.asarray(peaks[~gone])
 
 
-def _at_half_height(
-    basins: NDArray[np.int32], smooth: NDArray[np.float32], mpp: float, settings: MembraneSettings
-) -> NDArray[np.int32]:
+def _at_half_height(basins: NDArray[np.int32], smooth: NDArray[np.float32], mpp: float, settings: MembraneSettings) -> NDArray[np.int32]:
     """Cut each basin at half of its own height, keep its largest part without holes, and number those of a nucleus's size."""
     from scipy import ndimage
 
@@ -100,3 +108,23 @@ def _at_half_height(
             number += 1
             result[box][one & (result[box] == 0)] = number
     return result
+
+
+def _without_brown(nuclei: NDArray[np.int32], dab: NDArray[np.float32], mpp: float) -> NDArray[np.int32]:
+    """Drop what is as brown as its surroundings: a nucleus in a stained gland is a hole in the brown, a dense knot of stain is not.
+
+    QuPath's rule, "drop where DAB exceeds haematoxylin", would drop the nuclei of stained glands too.
+    """
+    import cv2
+    from scipy import ndimage
+
+    n = int(nuclei.max())
+    if not n:
+        return nuclei
+    size = 2 * max(1, round(_AROUND_UM / mpp)) + 1
+    wider = cv2.dilate(nuclei.astype(np.float32), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))).astype(np.int32)
+    numbers = np.arange(1, n + 1)
+    inside = np.asarray(ndimage.mean(dab, nuclei, numbers))
+    around = np.asarray(ndimage.mean(dab, np.where(nuclei > 0, 0, wider), numbers))
+    keep = inside <= np.maximum(_BROWN_OD, _HOLE * np.nan_to_num(around))
+    return np.where(keep[np.maximum(nuclei, 1) - 1], nuclei, 0).astype(np.int32)

@@ -16,7 +16,6 @@ N_RAYS = 96
 STEP_UM = 0.25
 OWN_SIDE_UM = 0.5  # next to another cell a membrane lies at least this far on its own side
 _BEND_COST = 0.10  # a step of STEP_UM from ray to ray
-_MAX_BEND = 2
 _PULL = 0.02  # towards the usual place, a micrometre
 _USUAL_UM = 2.5  # from nucleus to membrane
 
@@ -50,7 +49,9 @@ def directions() -> NDArray[np.float64]:
     return np.column_stack([np.cos(angle), np.sin(angle)])
 
 
-def cast_rays(dab: Floats, nuclei: NDArray[np.int32], sides: NDArray[np.int32], centres: NDArray[np.float64], mpp: float, reach_um: float) -> Rays:
+def cast_rays(
+    dab: Floats, nuclei: NDArray[np.int32], sides: NDArray[np.int32], centres: NDArray[np.float64], mpp: float, reach_um: float
+) -> Rays:
     """Read the densities along every cell's rays.
 
     nuclei   (H, W) nuclei, 1..n in the order of `centres`
@@ -96,7 +97,9 @@ def best_lines(rays: Rays, full_od: float, usual: NDArray[np.float32] | None = N
     at = np.arange(radius, dtype=np.float32)
     if usual is None:
         usual = np.minimum(rays.inner + _USUAL_UM / STEP_UM, rays.outer).astype(np.float32)
-    worth = np.clip(rays.dab / full_od, 0.0, 1.0) - _PULL * STEP_UM * np.abs(at - usual[..., None])
+    stain = np.clip(rays.dab / full_od, 0.0, 1.0)
+    ridge = np.clip(_ridge(rays.dab) / (0.5 * full_od), 0.0, 1.0)
+    worth = (stain + ridge) / 2 - _PULL * STEP_UM * np.abs(at - usual[..., None])
     worth[(at < rays.inner[..., None]) | (at > np.maximum(rays.outer, rays.inner)[..., None])] -= 10.0
     total = worth[:, 0].copy()
     came = np.zeros((2 * N_RAYS, n, radius), dtype=np.int8)
@@ -123,3 +126,10 @@ def best_lines(rays: Rays, full_od: float, usual: NDArray[np.float32] | None = N
     half = N_RAYS // 2
     middle = line[:, half : half + N_RAYS]
     return np.roll(middle, half, axis=1)
+
+
+def _ridge(dab: Floats) -> Floats:
+    """Return how far each point stands above the middle of the points a micrometre to either side."""
+    far = round(1.0 / STEP_UM)
+    wide = np.pad(dab, ((0, 0), (0, 0), (far, far)), mode="edge")
+    return np.asarray(dab - (wide[..., : -2 * far] + wide[..., 2 * far :]) / 2)

@@ -50,7 +50,7 @@ def _measured(
     around = measure.ring(rays, line)
     length = measure.lengths_um(around, rays.mpp)
     density = measure.densities(rays, line, told.beside_um)
-    stained = measure.stained_points(density, length, told.point_od * factor)
+    stained = measure.stained_points(density, length, measure.pedestal(rays, line), told.point_od * factor)
     whole = np.maximum(length.sum(axis=1), 1e-9)
     stained_length = (length * stained).sum(axis=1)
     some = stained_length > 0
