@@ -27,15 +27,33 @@ def globals_of(context: typer.Context) -> Globals:
     return found if isinstance(found, Globals) else Globals(None, False, None)
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a store is, before anything is opened: what a question needs, whose process opens it."""
+
+    root: Path
+    as_of: str | None
+
+
+def store_address(context: typer.Context) -> Address:
+    """Return where the store is that --store or LADDER_STORE names.
+
+    raises   InputError where neither is given
+    """
+    from her2ladder.errors import InputError
+
+    given = globals_of(context)
+    if given.store is None:
+        raise InputError("no store named: put `--store DIR` before the command, or set LADDER_STORE")
+    return Address(given.store, given.as_of)
+
+
 def open_store(context: typer.Context) -> Store:
     """Return the store that --store or LADDER_STORE names.
 
     raises   InputError where neither is given; MissingError where there is no store
     """
-    from her2ladder.errors import InputError
     from her2ladder.schema.store import Store
 
-    given = globals_of(context)
-    if given.store is None:
-        raise InputError("no store named: put `--store DIR` before the command, or set LADDER_STORE")
-    return Store(given.store, as_of=given.as_of)
+    given = store_address(context)
+    return Store(given.root, as_of=given.as_of)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from her2ladder.cli.context import globals_of, open_store
+from her2ladder.cli.context import globals_of, open_store, store_address
 from her2ladder.cli.output import say, show, table
 
 if TYPE_CHECKING:
@@ -135,6 +135,10 @@ def map_(
 
 
 def _answer(context: typer.Context, query: str, given: dict[str, object], format_: str | None, output: Path | None, timeout: float) -> None:
+    import os
+
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no thread before the fork: see sandbox/process.py
+
     from her2ladder.errors import InputError
     from her2ladder.queries import formats
     from her2ladder.queries.sandbox.ask import ask
@@ -142,7 +146,7 @@ def _answer(context: typer.Context, query: str, given: dict[str, object], format
     chosen = format_ or ("json" if globals_of(context).as_json else "table")
     if chosen not in formats.FORMATS:
         raise InputError(f"--format: wanted one of {', '.join(formats.FORMATS)}, found {chosen!r}")
-    with ask(open_store(context), query, parameters=given, timeout_seconds=timeout) as reader:
+    with ask(store_address(context), query, parameters=given, timeout_seconds=timeout) as reader:
         if chosen == "table" and output is None:
             _print_table(reader)
         elif output is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,8 +18,8 @@ from her2ladder.errors import InputError, LadderError, StageError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-# Slides published at a time: what a kill can cost, and a number that does not depend on how many workers there are.
-BATCH = 16
+BATCH = 16  # slides published at a time, at least
+PAUSE = 20.0  # publishing takes at most a twentieth of a command: this many times as long as the last publish took (decision 0020)
 
 
 def fan_out(
@@ -39,14 +40,20 @@ def fan_out(
         yield from _in_processes(tasks, work, min(workers, len(tasks)))
 
 
-def batches(items: Iterator[Result], size: int = BATCH) -> Iterator[list[Result]]:
-    """Yield lists of `size` items, the last one shorter."""
+def batches(items: Iterator[Result], size: int = BATCH, pause: float = PAUSE) -> Iterator[list[Result]]:
+    """Yield lists of at least `size` items (the last may be shorter), in their order.
+
+    pause   a list is held back until gathering it took this many times as long as whoever took the last one was busy with it
+    """
     batch: list[Result] = []
+    since, busy = time.monotonic(), 0.0
     for item in items:
         batch.append(item)
-        if len(batch) == size:
+        if len(batch) >= size and time.monotonic() - since >= pause * busy:
+            given = time.monotonic()
             yield batch
-            batch = []
+            since = time.monotonic()
+            batch, busy = [], since - given
     if batch:
         yield batch
 

@@ -19,6 +19,7 @@ MACROS: Mapping[str, tuple[str, ...]] = {
 }
 """macro -> its parameters, in order (design section 10)."""
 
+NAMES = ("cell_shape", *MACROS)
 NEEDS_OUR_FUNCTIONS = ("cell_shape", "nearest")
 CELL_SHAPE = "Outlines of cells: one row a cell, the outline as WKB in micrometres (GEOMETRY where the extension spatial is loaded), NULL where the source has none."
 
@@ -26,17 +27,16 @@ _PLACES = "STRUCT(id INTEGER, x DOUBLE, y DOUBLE)[]"
 _PAIRS = "STRUCT(from_id INTEGER, to_id INTEGER, distance_um DOUBLE)[]"
 
 
-def statements(*, with_functions: bool, spatial: bool = False) -> list[str]:
-    """Return the CREATE statements of the view and the macros; they need the view `cell`.
+def statement(name: str, *, spatial: bool = False) -> str:
+    """Return the CREATE statement of the view or a macro; it needs the view `cell`, and for NEEDS_OUR_FUNCTIONS add_functions.
 
-    with_functions   add_functions was called on the connection: `cell_shape` and `nearest` can answer
-    spatial          the extension spatial is loaded: the outline is a GEOMETRY
+    spatial   the extension spatial is loaded: the outline is a GEOMETRY
     """
+    if name != "cell_shape":
+        return f"CREATE MACRO {name}({', '.join(MACROS[name])}) AS TABLE\n{_text(name)}"
     shape = "outline_wkb(contour, x_um, y_um, mpp_x, mpp_y, area_um2)"
     outline = f"ST_GeomFromWKB({shape})" if spatial else shape
-    made = [f"CREATE VIEW cell_shape AS SELECT slide_id, stain, cell_id, {outline} AS geometry FROM cell"]
-    made += [f"CREATE MACRO {name}({', '.join(parameters)}) AS TABLE\n{_text(name)}" for name, parameters in MACROS.items()]
-    return [text for text in made if with_functions or not any(f" {name}" in text.split("AS", 1)[0] for name in NEEDS_OUR_FUNCTIONS)]
+    return f"CREATE VIEW cell_shape AS SELECT slide_id, stain, cell_id, {outline} AS geometry FROM cell"
 
 
 def meaning(macro: str) -> str:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,7 +23,8 @@ from her2ladder.errors import InputError, MissingError, StageError, StoreBusyErr
 from her2ladder.schema import geometry, views
 from her2ladder.schema.contract import literal
 from her2ladder.schema.lake import sync, write_whole
-from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
+from her2ladder.schema.lazy import LazyConnection, ViewMaker
+from her2ladder.schema.tables import CATALOG, SCHEMA_VERSION
 
 CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
@@ -65,46 +66,27 @@ class Store:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def reading(self, lake: LakeReader | None = None, spatial: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(
+        self, lake: LakeReader | None = None, spatial: str | None = None, slides: Collection[str] | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection on which every public view answers; it keeps this state until it is closed.
 
         lake     how to scan files: None = DuckDB's own reader; else called with (store, kind, paths), returns {relation: Arrow dataset}
         spatial  file of the extension spatial to load first: `cell_shape` is a GEOMETRY then
+        slides   the lake's views show these slides alone: for a question that is known to ask for no other
         raises   StageError where the catalog or a file of the lake is missing or damaged
         """
         with self._attached() as con:
-            state = self.state(con)
-            relations: dict[str, str] = {}
-            for kind, paths in state.lake.items():
-                if not paths:
-                    continue
-                if lake is None:
-                    relations[kind] = views.parquet_relation([str(self.root / path) for path in paths])
-                else:
-                    for name, dataset in lake(self, kind, list(paths)).items():
-                        con.register(name, dataset)
-                        relations[kind] = name
             if spatial is not None:
                 con.execute(f"LOAD {literal(spatial)}")
-            geometry.add_functions(con)
-            for statement in views.statements(state, as_of=self.as_of, lake=relations, spatial=spatial is not None):
-                con.execute(statement)
-            yield con
+            state = _State(self, con, lake, slides)
 
-    def state(self, con: duckdb.DuckDBPyConnection) -> views.State:
-        """Return what the views depend on, read through an attached connection."""
-        seen = f"run <= {literal(self.as_of)}" if self.as_of else "true"
-        body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", seen)
-        files = con.execute(f"SELECT kind, path FROM ({body}) ORDER BY slide_id, stain").fetchall()
-        features = con.execute(
-            f"SELECT stain, feature FROM ladder.base.feature_dictionary WHERE {seen} ORDER BY stain, position"
-        ).fetchall()
-        extras = con.execute(f"SELECT extra FROM ladder.base.patient_clinical WHERE extra IS NOT NULL AND {seen} ORDER BY run").fetchall()
-        return views.State(
-            lake={kind: [path for k, path in files if k == kind] for kind in LAKE},
-            features=[(stain, feature) for stain, feature in features],
-            extras=views.extra_types([text for (text,) in extras]),
-        )
+            def statement(name: str) -> str:
+                if name in geometry.NEEDS_OUR_FUNCTIONS:
+                    state.add_functions()
+                return views.statement(name, state, as_of=self.as_of, spatial=spatial is not None)
+
+            yield LazyConnection(con, ViewMaker(con, views.NAMES, statement))  # type: ignore[misc]
 
     @contextmanager
     def _attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -191,15 +173,56 @@ class Store:
         """Return what `open.sql` must say for the state that is published now."""
         now = self if self.as_of is None else Store(self.root)
         with now._attached() as con:
-            state = now.state(con)
-        lake = {kind: views.parquet_relation(paths) for kind, paths in state.lake.items() if paths}
+            state = _State(now, con, lambda store, kind, paths: {views.parquet_relation(paths): None}, None)
+            made = [views.statement(name, state, as_of=None) for name in views.NAMES if name not in geometry.NEEDS_OUR_FUNCTIONS]
         lines = [
             "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
             "-- cell_shape and nearest() need functions of her2ladder: ask for them through `ladder sql`",
             "ATTACH 'catalog.duckdb' AS ladder (READ_ONLY)",
         ]
-        lines += views.statements(state, as_of=None, lake=lake, plain=True)
-        return ";\n".join(lines) + ";\n"
+        return ";\n".join([*lines, *made]) + ";\n"
+
+
+class _State:
+    """What the views of one store depend on, looked up through an attached connection when it is asked for."""
+
+    def __init__(self, store: Store, con: duckdb.DuckDBPyConnection, lake: LakeReader | None, slides: Collection[str] | None) -> None:
+        self._store, self._con, self._lake, self._slides = store, con, lake, slides
+        self._seen = f"run <= {literal(store.as_of)}" if store.as_of else "true"
+        self._has_functions = False
+
+    def relation(self, kind: str) -> str | None:
+        """The scan of the current files of a kind: those of the slides that are shown."""
+        body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", self._seen)
+        shown = "" if self._slides is None else "AND list_contains($slides, slide_id)"
+        given = {"kind": kind} if self._slides is None else {"kind": kind, "slides": sorted(self._slides)}
+        found = self._con.execute(f"SELECT path FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given).fetchall()
+        paths = [path for (path,) in found]
+        if not paths:
+            return None
+        if self._lake is None:
+            return views.parquet_relation([str(self._store.root / path) for path in paths])
+        relation = None
+        for relation, dataset in self._lake(self._store, kind, paths).items():
+            if dataset is not None:
+                self._con.register(relation, dataset)
+        return relation
+
+    def features(self) -> list[tuple[str, str]]:
+        """The feature dictionary."""
+        asked = f"SELECT stain, feature FROM ladder.base.feature_dictionary WHERE {self._seen} ORDER BY stain, position"
+        return [(stain, feature) for stain, feature in self._con.execute(asked).fetchall()]
+
+    def extras(self) -> dict[str, str]:
+        """The extra covariates and their types."""
+        asked = f"SELECT extra FROM ladder.base.patient_clinical WHERE extra IS NOT NULL AND {self._seen} ORDER BY run"
+        return views.extra_types([text for (text,) in self._con.execute(asked).fetchall()])
+
+    def add_functions(self) -> None:
+        """Give the connection our functions, once."""
+        if not self._has_functions:
+            geometry.add_functions(self._con)
+            self._has_functions = True
 
 
 @contextmanager

@@ -1,16 +1,16 @@
 """The public views over one state of the store: what `ladder sql`, `open.sql`, R and the stages read.
 
-Views are built when a store is opened, since a lake view lists its files one by one (a glob opens every file) and the wide views
-have a column a feature. Base tables stay in schema `base` of the catalog, attached as `ladder`.
+A lake view lists its files one by one (a glob opens every file) and the wide views have a column a feature, so a view is made when a
+query first names it (schema/lazy.py). Base tables stay in schema `base` of the catalog, attached as `ladder`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from itertools import takewhile
+from typing import Protocol
 
 from her2ladder.schema import geometry
 from her2ladder.schema.contract import Table, literal, quoted
@@ -41,31 +41,44 @@ _BUILT = {
 }
 
 
-@dataclass(frozen=True)
-class State:
-    """What the views depend on: the current lake files by kind, the feature dictionary, and the extra covariates."""
+NAMES = (*PLAIN, *VIEW_FILES, "patient", "patient_feature", *(table.name for table in LAKE.values()), *geometry.NAMES)
+"""Every public view and macro, in an order in which each comes after those that it names."""
 
-    lake: Mapping[str, Sequence[str]]
-    features: Sequence[tuple[str, str]]  # (stain, feature), in order
-    extras: Mapping[str, str]  # covariate -> DOUBLE or VARCHAR
+_KINDS = {table.name: kind for kind, table in LAKE.items()}
 
 
-def statements(state: State, *, as_of: str | None, lake: Mapping[str, str], plain: bool = False, spatial: bool = False) -> list[str]:
-    """Return CREATE VIEW and CREATE MACRO statements, in the order they must run.
+class State(Protocol):
+    """What the views depend on, looked up when a view that needs it is made."""
+
+    def relation(self, kind: str) -> str | None:
+        """SQL relation that holds the rows of a kind of lake file (`read_parquet([…])`, the name of an Arrow dataset); None: no files."""
+
+    def features(self) -> Sequence[tuple[str, str]]:
+        """The feature dictionary: (stain, feature), in order."""
+
+    def extras(self) -> Mapping[str, str]:
+        """Extra covariates: name -> DOUBLE or VARCHAR."""
+
+
+def statement(name: str, state: State, *, as_of: str | None, spatial: bool = False) -> str:
+    """Return the CREATE VIEW or CREATE MACRO of one of NAMES.
 
     as_of    run id: rows of later runs are hidden; None shows all
-    lake     kind -> SQL relation that holds its rows (`read_parquet([…])`, or the name of an Arrow dataset)
-    plain    for a DuckDB without our functions: see schema/geometry.py
     spatial  the extension spatial is loaded
     """
     seen = f"run <= {literal(as_of)}" if as_of else "true"
-    built = [f"CREATE VIEW {name} AS SELECT * FROM ladder.base.{quoted(name)} WHERE {seen}" for name in PLAIN]
-    for name in VIEW_FILES:
+    if name in PLAIN:
+        return f"CREATE VIEW {name} AS SELECT * FROM ladder.base.{quoted(name)} WHERE {seen}"
+    if name in VIEW_FILES:
         body = files("her2ladder.schema").joinpath("views", f"{name}.sql").read_text()
-        built.append(f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}")
-    built += [_patient(state.extras), _patient_feature(state.features)]
-    built += [_lake_view(table, lake.get(kind)) for kind, table in LAKE.items()]
-    return built + geometry.statements(with_functions=not plain, spatial=spatial)
+        return f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}"
+    if name == "patient":
+        return _patient(state.extras())
+    if name == "patient_feature":
+        return _patient_feature(state.features())
+    if name in _KINDS:
+        return _lake_view(LAKE[_KINDS[name]], state.relation(_KINDS[name]))
+    return geometry.statement(name, spatial=spatial)
 
 
 def meaning(view: str) -> str:

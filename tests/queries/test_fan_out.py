@@ -46,6 +46,6 @@ def test_a_fault_of_the_program_is_not_taken_for_a_bad_slide(workers: int) -> No
 
 @pytest.mark.parametrize(("n", "sizes"), [(0, []), (2, [2]), (3, [3]), (7, [3, 3, 1])])
 def test_batches_hold_every_item_once_in_order(n: int, sizes: list[int]) -> None:
-    made = list(batches(iter(range(n)), 3))
+    made = list(batches(iter(range(n)), 3, pause=0))
     assert [len(batch) for batch in made] == sizes
     assert [item for batch in made for item in batch] == list(range(n))

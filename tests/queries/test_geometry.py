@@ -47,7 +47,7 @@ def on_a_slide(cells) -> duckdb.DuckDBPyConnection:
     con.register("lake", table)
     con.execute("CREATE VIEW cell AS SELECT lake.* FROM lake")
     geometry.add_functions(con)
-    for statement in geometry.statements(with_functions=True):
+    for statement in map(geometry.statement, geometry.NAMES):
         con.execute(statement)
     return con
 

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
 from her2ladder.errors import SandboxError
-from her2ladder.schema.store import Store
+from her2ladder.queries.sandbox.process import Child, start
 
 MEMORY_BYTES = 4 << 30
 
 
+class Address(Protocol):
+    """Which store, and as of which run: a `Store`, or what a command knows before it opens one."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def as_of(self) -> str | None: ...
+
+
 @contextmanager
 def ask(
-    store: Store,
+    store: Address,
     sql: str,
     *,
     parameters: Mapping[str, object] | None = None,
@@ -38,34 +45,22 @@ def ask(
     raises           SandboxError: refused, failed, or stopped; the message is one line
     """
     order = {
-        "store": str(store.root),
+        "store": str(store.root.absolute()),
         "as_of": store.as_of,
         "sql": sql,
         "parameters": dict(parameters or {}),
         "memory_bytes": memory_bytes,
         "cpu_seconds": max(1, int(timeout_seconds * (os.cpu_count() or 1)) + 1),
     }
-    read_end, write_end = os.pipe()
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-m", "her2ladder.queries.sandbox.child", str(write_end)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        pass_fds=(write_end,),
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": "/nonexistent"},
-    )
-    os.close(write_end)
+    child, read_end = start(order)
     timer = threading.Timer(timeout_seconds, child.kill)
     timer.start()
     said: list[bytes] = []
-    listener = threading.Thread(target=lambda: said.append(child.stderr.read() if child.stderr else b""))
+    listener = threading.Thread(target=lambda: said.append(child.stderr.read()))
     listener.start()
     try:
         with os.fdopen(read_end, "rb") as stream:
             try:
-                if child.stdin:
-                    child.stdin.write(json.dumps(order).encode())
-                    child.stdin.close()
                 yield pa.ipc.open_stream(stream)
             except (pa.ArrowInvalid, BrokenPipeError) as error:  # the stream ends early when the child refuses or dies
                 raise _refusal(child, listener, said, timeout_seconds) from error
@@ -76,13 +71,10 @@ def ask(
         child.kill()
         child.wait()
         listener.join()
-        for pipe in (child.stdin, child.stderr):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        child.stderr.close()
 
 
-def _refusal(child: subprocess.Popen[Any], listener: threading.Thread, said: list[bytes], timeout_seconds: float) -> SandboxError:
+def _refusal(child: Child, listener: threading.Thread, said: list[bytes], timeout_seconds: float) -> SandboxError:
     code = child.wait()
     listener.join()
     words = (said[0].decode("utf-8", "replace") if said else "").strip()

@@ -6,8 +6,10 @@ Standard output is not used: DuckDB functions can print there.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import resource
 import sys
 import sysconfig
@@ -16,15 +18,15 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
-from pyarrow.fs import LocalFileSystem
 
 from her2ladder.errors import LadderError
 from her2ladder.queries.sandbox.landlock import restrict_to_reading
+from her2ladder.queries.sandbox.slides_asked import slides_asked
 from her2ladder.queries.sandbox.spatial import spatial_for, without_spatial
 from her2ladder.schema.duck import arrow_reader
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import LAKE
+from her2ladder.schema.views import NAMES
 
 GIB = 1 << 30
 DOORS = (
@@ -39,17 +41,31 @@ DOORS = (
 
 
 def main() -> None:
+    """Carry out the order on stdin."""
+    carry_out(json.load(sys.stdin), int(sys.argv[1]))
+
+
+def carry_out(order: dict[str, Any], write_end: int) -> None:
     """Carry out one order; a refusal goes to stderr as one line and exit code 3."""
-    order = json.load(sys.stdin)
-    out = os.fdopen(int(sys.argv[1]), "wb")
+    out = os.fdopen(write_end, "wb")
     try:
         _limit(order)
         _answer(order, out)
     except (LadderError, duckdb.Error, pa.ArrowException, MemoryError) as error:
-        sys.stderr.write((without_spatial(error) or str(error) or "out of memory").strip() + "\n")
+        sys.stderr.write((without_spatial(error) or _with_hint(error) or "out of memory").strip() + "\n")
         sys.stderr.flush()
         os._exit(3)
     out.close()
+
+
+def _with_hint(error: BaseException) -> str:
+    """An error's text; of a table that is not there, with the views whose names come near: DuckDB knows only those that were made."""
+    text = str(error)
+    missing = re.search(r"Table with name (\w+) does not exist", text)
+    if not missing:
+        return text
+    near = difflib.get_close_matches(missing[1].lower(), NAMES, n=3)
+    return f"{text.splitlines()[0]} {f'Did you mean {chr(44).join(near)}?' if near else 'DESCRIBE lists the views.'}".replace(",", ", ")
 
 
 def _limit(order: dict[str, Any]) -> None:
@@ -67,7 +83,9 @@ def _limit(order: dict[str, Any]) -> None:
 
 def _answer(order: dict[str, Any], out: Any) -> None:
     store = Store(Path(order["store"]), as_of=order["as_of"])
-    with store.reading(lake=arrow_lake, spatial=spatial_for(order["sql"])) as con:
+    slides = slides_asked(order["sql"], order["parameters"])
+    with store.reading(lake=arrow_lake, spatial=spatial_for(order["sql"]), slides=slides) as con:
+        con.maker.need(order["sql"])  # type: ignore[attr-defined]  # before the doors are shut
         con.execute(f"SET memory_limit = '{order['memory_bytes']}B'")
         for door in DOORS:
             con.execute(door)
@@ -107,8 +125,11 @@ def _reads(con: duckdb.DuckDBPyConnection, statement: Any) -> bool:
     return [s.type for s in alone] == [duckdb.StatementType.MULTI]
 
 
-def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, ds.Dataset]:
+def arrow_lake(store: Store, kind: str, paths: list[str]) -> dict[str, Any]:
     """Return the lake files of one kind as an Arrow dataset that knows each file's slide and stain, so that others are skipped."""
+    import pyarrow.dataset as ds
+    from pyarrow.fs import LocalFileSystem
+
     # The contract, not a file of it: a damaged file spoils the queries that read it, and no others.
     plain = pa.schema([pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in LAKE[kind].arrow])
     format_ = ds.ParquetFileFormat()
