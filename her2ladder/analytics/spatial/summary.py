@@ -7,6 +7,7 @@ are not negative sort like their float64 bits, whose upper part numbers a bucket
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,11 @@ class Group:
     @property
     def n_held(self) -> int:
         return self.n - self.n_empty
+
+    @cached_property
+    def upto(self) -> NDArray[np.int64]:
+        """Values in each bucket and those below it: looked at for every rank, summed once."""
+        return np.cumsum(self.counts)
 
     def __add__(self, other: Group) -> Group:
         return Group(
@@ -64,11 +70,10 @@ class Summary:
 
     def ranked(self, group: Group, rank: int) -> float:
         """Return the value of a rank (0: the smallest) among the group's values that are not empty."""
-        upto = np.cumsum(group.counts)
-        bucket = int(np.searchsorted(upto, rank, side="right"))
+        bucket = int(np.searchsorted(group.upto, rank, side="right"))
         if self._least[bucket] == self._most[bucket]:
             return float(self._least[bucket])
-        return float(self._inside(bucket, group.sides)[rank - int(upto[bucket] - group.counts[bucket])])
+        return float(self._inside(bucket, group.sides)[rank - int(group.upto[bucket] - group.counts[bucket])])
 
     def _inside(self, bucket: int, sides: tuple[bool, ...]) -> NDArray[np.float64]:
         """The values of a bucket, ascending: kept, since the two middle ranks mostly share one."""
