@@ -13,7 +13,23 @@ from typing import Annotated
 
 import typer
 
-from her2ladder.cli import cohort, compare, contrast, evaluate, explain, features, ingest, inspect, model, report, store, synthetic, table1
+from her2ladder.cli import (
+    cohort,
+    compare,
+    contrast,
+    evaluate,
+    explain,
+    expression,
+    features,
+    ingest,
+    inspect,
+    model,
+    report,
+    store,
+    synthetic,
+    table1,
+    xenium,
+)
 from her2ladder.cli.context import Globals
 from her2ladder.errors import LadderError
 
@@ -28,7 +44,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
-for part in (store, ingest, features, model, evaluate, explain, cohort, compare, contrast, table1, report, inspect, synthetic):
+for part in (
+    store, ingest, xenium, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect, synthetic,
+):  # fmt: skip
     part.register(app)
 
 

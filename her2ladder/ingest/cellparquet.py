@@ -68,6 +68,20 @@ class Constants:
         return 1 if self.is_whole else QUANTA_PER_PX
 
 
+def cells_writer(sink: IO[bytes], schema: pa.Schema) -> pq.ParquetWriter:
+    """Return the writer of a cells file: its compression and encodings."""
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        version="2.6",
+        compression="zstd",
+        compression_level=ZSTD_LEVEL,
+        use_dictionary=_DICTIONARY,
+        column_encoding=_ENCODING,
+        write_statistics=[name for name in CELL.names if name != "contour"],
+    )
+
+
 class CellsFile:
     """Writes blocks of cells, each a row group; leaving the context finishes the file.
 
@@ -83,16 +97,7 @@ class CellsFile:
         self._totals = np.zeros(len(self._classes), dtype=np.int64)
         metadata = {"contract": CELL.name, "schema_version": str(SCHEMA_VERSION), QUANTA_KEY: str(constants.quanta_per_px)}
         self._schema = CELL.arrow.with_metadata(metadata)
-        self._writer = pq.ParquetWriter(
-            sink,
-            self._schema,
-            version="2.6",
-            compression="zstd",
-            compression_level=ZSTD_LEVEL,
-            use_dictionary=_DICTIONARY,
-            column_encoding=_ENCODING,
-            write_statistics=[name for name in CELL.names if name != "contour"],
-        )
+        self._writer = cells_writer(sink, self._schema)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from her2ladder.errors import InputError
-from her2ladder.schema.vocabulary import CLASSES, DROP, OTHER
+from her2ladder.schema.vocabulary import CLASSES, DROP, OTHER, XENIUM
 
 KEYS = ("name", "stain", "identity", "vocabulary", "labels")
 MAX_LABELS = 10_000  # the store numbers the labels of a file with 16 bits
@@ -87,7 +87,9 @@ def _checked(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequen
         raise InputError(f"{where}: is for stain {own}, asked for {stain}")
     classes = _classes(told, where, stain, vocabulary)
     labels = _labels(told, where, stain, classes)
-    said = json.dumps({"name": name, "stain": stain, "classes": classes, "labels": labels}, sort_keys=True, ensure_ascii=False)
+    # An in-situ section's classes come later and may grow: they are no part of how its cells were read.
+    told_classes = () if stain == XENIUM and "vocabulary" not in told else classes
+    said = json.dumps({"name": name, "stain": stain, "classes": told_classes, "labels": labels}, sort_keys=True, ensure_ascii=False)
     return LabelMap(name, hashlib.sha256(said.encode()).hexdigest(), stain, classes, labels)
 
 
@@ -95,6 +97,8 @@ def _classes(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequen
     """The map's own vocabulary, else the stain's: a stain that the store knows keeps its classes."""
     known = CLASSES.get(stain, tuple(vocabulary) if vocabulary else None)
     if "vocabulary" not in told:
+        if known is None and stain == XENIUM:
+            return ()
         if known is None:
             raise InputError(f"{where}: stain {stain} is none of {', '.join(CLASSES)}: its map needs [vocabulary] classes = [...]")
         return known

@@ -12,9 +12,23 @@ import duckdb
 
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
-from her2ladder.schema.tables import SCHEMA_VERSION
+from her2ladder.schema.tables import MANIFEST, SCHEMA_VERSION
 
-STEPS: Mapping[int, Sequence[str]] = {}
+
+def _manifest_again() -> list[str]:
+    """Lay table manifest out anew, since DuckDB cannot widen the CHECK on its column kind: nothing else in it changes."""
+    return [
+        "CREATE TEMP TABLE kept AS SELECT * FROM base.manifest",
+        "DROP TABLE base.manifest",
+        *MANIFEST.ddl("base"),
+        "INSERT INTO base.manifest BY NAME SELECT * FROM kept",
+        "DROP TABLE kept",
+    ]
+
+
+STEPS: Mapping[int, Sequence[str]] = {
+    1: _manifest_again(),  # 2 has expression, genes, cell_counts and cell_types in the lake
+}
 """version -> statements (over schema base) that lead from it to the next; version 1 is the first there was."""
 
 

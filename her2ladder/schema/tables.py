@@ -7,7 +7,7 @@ import pyarrow as pa
 from her2ladder.schema.contract import Column, Table
 from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 TEXT, I8, I32, I64 = pa.string(), pa.int8(), pa.int32(), pa.int64()
 F32, F64 = pa.float32(), pa.float64()
@@ -125,11 +125,70 @@ CELL_MORPHOLOGY = Table(
     columns=(*CELL_PAIR.columns[:3], *(Column(name, F64, meaning) for name, meaning in MORPHOLOGY_NAMES.items())),
 )
 
+EXPRESSION = Table(
+    "expression",
+    row="one gene that was counted in one cell; a gene without a row was not seen there",
+    key=("slide_id", "gene", "cell_id"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide the cell was found on", required=True),
+        CELL_ID,
+        Column("gene", WORD, "gene of the panel, by its symbol", required=True),
+        Column("count", I32, "transcripts of the gene assigned to the cell, more than 0", required=True),
+    ),
+)
+GENE = Table(
+    "gene",
+    row="one gene of one slide's panel, seen or not",
+    key=("slide_id", "gene"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide", required=True),
+        Column("gene", TEXT, "symbol as the panel gives it; with |id where two genes share it", required=True),
+        Column("gene_id", TEXT, "identifier in the source, mostly Ensembl's"),
+        Column("n_cells", I64, "cells with at least one transcript of it", required=True),
+        Column("total_count", I64, "transcripts in all cells", required=True),
+    ),
+)
+CELL_COUNT = Table(
+    "cell_count",
+    row="what one cell of an in-situ section was counted and measured with: what quality control looks at",
+    key=("slide_id", "cell_id"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide the cell was found on", required=True),
+        CELL_ID,
+        Column("n_counts", I64, "transcripts of genes; where the bundle has no matrix, those that its table of cells tells"),
+        Column("n_genes", I32, "genes with at least one transcript; NULL without a matrix"),
+        Column("n_control", I64, "counts of control probes, genomic controls and control codewords"),
+        Column("cell_area_um2", F64, "area of the cell as the instrument gives it, square micrometres"),
+        Column("nucleus_area_um2", F64, "area of its nuclei as the instrument gives it, square micrometres"),
+        Column("n_nuclei", I32, "nuclei in the cell, where the source tells"),
+    ),
+)
+CELL_TYPE = Table(
+    "cell_type",
+    row="the type of one cell of an in-situ section, by marker genes or by labels made elsewhere",
+    key=("slide_id", "cell_id"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide the cell was found on", required=True),
+        CELL_ID,
+        Column("type", WORD, "type; Unassigned where none is clear, LowQuality where quality control left the cell out", required=True),
+        Column("score", F64, "mean z of the type's positive markers minus that of its negative ones; NULL for labels made elsewhere"),
+        Column("margin", F64, "score less the score of the second best type; NULL for labels"),
+    ),
+)
+
 LAKE: dict[str, Table] = {  # folder of the lake -> contract
     "cells": CELL,
     "cell_pairs": CELL_PAIR,
     "cell_centralities": CELL_CENTRALITY,
     "cell_morphologies": CELL_MORPHOLOGY,
+    "expression": EXPRESSION,
+    "genes": GENE,
+    "cell_counts": CELL_COUNT,
+    "cell_types": CELL_TYPE,
 }
 
 # ---- catalog ---------------------------------------------------------------------------------------------------------

@@ -124,6 +124,10 @@ def _lake_view(table: Table, relation: str | None) -> str:
         source = f"SELECT {', '.join(f'lake.{quoted(c.name)}' for c in table.columns)} FROM {relation} AS lake"
     if table.name == "cell":
         source = f"SELECT one.*, one.x_um / one.mpp_x AS x_px, one.y_um / one.mpp_y AS y_px FROM ({source}) AS one"
+    if table.name == "cell_type":  # a lake file is written before its run has a name
+        source = (
+            f"SELECT one.*, m.run FROM ({source}) AS one JOIN manifest_current AS m ON m.kind = 'cell_types' AND m.slide_id = one.slide_id"
+        )
     return f"CREATE VIEW {table.name} AS {source}"
 
 

@@ -6,6 +6,7 @@ CLASSES: dict[str, tuple[str, ...]] = {
     "HE": ("Tumor", "Stroma", "Neutro", "Lymph", "Macro"),
     "HER2": ("HER2strong_complete", "HER2strong_incomplete", "HER2weak_complete", "HER2weak_incomplete", "HER2null"),
 }
+XENIUM = "Xenium"  # stain of an in-situ section; `ladder type` brings its classes, so its vocabulary starts empty and may grow
 OTHER = "Other"  # stored and counted in all_cells, in no pair
 DROP = "drop"  # a label map's word for "do not store"
 

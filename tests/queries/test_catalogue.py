@@ -42,6 +42,12 @@ VALUES: dict[str, object] = {
     "features": ["Pi_Tumor_in_all_cells"],
     "run": "r000000",
     "k": 5,
+    "genes": ["ERBB2"],
+    "cell_type": "Tumour",
+    "min_counts": 20,
+    "min_genes": 5,
+    "max_control_share": 0.05,
+    "min_area_um2": 0.0,
 }
 # Queries over relations that the caller registers: the SQL engine of the features.
 REGISTERED = {name for name in catalogue() if name.startswith("features/")}

@@ -30,6 +30,7 @@ from her2ladder.schema import lake
 from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
+from her2ladder.schema.vocabulary import XENIUM
 
 Report = Callable[[int, int, int], None]
 ENGINES = ("kernel", "sql")
@@ -61,6 +62,7 @@ def compute_features(
     settings: Settings,
     *,
     slides: Sequence[str] = (),
+    stain: str | None = None,
     force: bool = False,
     workers: int = 1,
     scheduler: str | None = None,
@@ -69,11 +71,12 @@ def compute_features(
     """Compute sc-MTOP features of every slide that lacks them (of all with `force`), and write them.
 
     slides   only these; all where empty
+    stain    only slides of it; of all stains where None
     raises   InputError for a radius, k or engine that cannot be; a slide that fails is reported and does not stop the others
     source   features.md
     """
     _check(settings)
-    tasks, unchanged = _tasks(store, settings, slides, force)
+    tasks, unchanged = _tasks(store, settings, slides, stain, force)
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
     done = n_cells = 0
@@ -103,6 +106,8 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
             f"{task.path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend` withdraws them, ingest again"
         ) from error
     number = class_numbers(cells.column("cell_class"), task.classes)
+    if task.stain == XENIUM and not (number >= 0).any():
+        raise InputError(f"slide {task.slide_id}: its cells have no type yet: run `ladder type` first")
     profiles, values = _profile(settings, task, cells, number)
     folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)
     files = [
@@ -221,7 +226,9 @@ def _value_rows(settings: Settings, task: SlideTask, values: Sequence[SlideValue
     )
 
 
-def _tasks(store: Store, settings: Settings, slides: Sequence[str], force: bool) -> tuple[list[SlideTask], list[SlideTask]]:
+def _tasks(
+    store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool
+) -> tuple[list[SlideTask], list[SlideTask]]:
     """Return the slides to profile and those whose values hold already."""
     kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
     with store.reading() as con:
@@ -234,12 +241,15 @@ def _tasks(store: Store, settings: Settings, slides: Sequence[str], force: bool)
     unknown = sorted(set(slides) - {row[0] for row in rows})
     if unknown:
         raise InputError(f"--slide-id: no slide called {unknown[0]!r} in the store")
+    stains = sorted({row[1] for row in rows})
+    if only is not None and only not in stains:
+        raise InputError(f"--stain: no slide of stain {only!r} in the store; there is {', '.join(stains) or 'none'}")
     tasks: list[SlideTask] = []
     unchanged: list[SlideTask] = []
     for slide_id, stain, path, sha256, n_cells in rows:
-        if slides and slide_id not in slides:
+        if (slides and slide_id not in slides) or (only is not None and stain != only):
             continue
-        task = SlideTask(slide_id, stain, path, sha256, n_cells, tuple(words[stain]))
+        task = SlideTask(slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())))
         is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
         (unchanged if is_done else tasks).append(task)
     return tasks, unchanged

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.readers import cellvit, hovernet, hovernext, instanseg, mat, qupath, spatialdata, stardist, table, tiatoolbox
+from her2ladder.ingest.readers import cellvit, hovernet, hovernext, instanseg, mat, qupath, spatialdata, stardist, table, tiatoolbox, xenium
 from her2ladder.ingest.readers.base import Reader
 from her2ladder.ingest.readers.packed import head_of
 
-_MODULES = (hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, stardist, mat, spatialdata, table)
+_MODULES = (hovernet, qupath, cellvit, tiatoolbox, hovernext, instanseg, stardist, mat, spatialdata, xenium, table)
 READERS: dict[str, Reader] = {module.NAME: cast(Reader, module) for module in _MODULES}
 AUTO = "auto"
 OTHER_NAMES = {"points": "table", "geojson": "qupath"}  # what a format was called before, or is called by many
