@@ -61,7 +61,9 @@ def odds(
 
 def survival(
     context: typer.Context,
-    endpoint: Annotated[str, typer.Option("--endpoint", help="dfs or os.")] = "dfs",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", help="dfs, os, or any NAME with NAME_months and NAME_event in the clinical table: efs, pfs …")
+    ] = "dfs",
     score: Score = None,
     by: Annotated[
         str | None,

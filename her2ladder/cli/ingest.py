@@ -115,8 +115,20 @@ def clinical(
     file: Annotated[Path, typer.Argument(help="CSV, TSV, Parquet or XLSX; patient_id and cohort are required.")],
     map_: Annotated[Path | None, typer.Option("--map", help="TOML column map: [columns] ours = 'theirs', [values.COLUMN], extra.")] = None,
     supersede: Annotated[bool, typer.Option("--supersede", help="Let patients move to another cohort.")] = False,
+    draft_map: Annotated[
+        Path | None, typer.Option("--draft-map", metavar="MAP.toml", help="Write a commented starter of the map, and read nothing in.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the table, write nothing.")] = False,
+    match_ids: Annotated[
+        str | None,
+        typer.Option(
+            "--match-ids", metavar="RULE[,…]", help="case, zeros, separators, prefix: what to leave aside when ids are matched to slides."
+        ),
+    ] = None,
 ) -> None:
     """Read a clinical table: checked whole, written whole or not at all.
+
+    A table that nobody has mapped: `--draft-map map.toml` writes what each column seems to be; read and mend it, then `--map map.toml`.
 
     Example: `ladder ingest clinical clinical.csv --map columns.toml`
     """
@@ -124,19 +136,41 @@ def clinical(
 
     from her2ladder.ingest.clinical import ingest_clinical
 
-    done = ingest_clinical(open_store(context), file, map_, supersede=supersede)
+    if draft_map is not None:
+        _draft(file, map_, draft_map)
+        return
+    done = ingest_clinical(open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids)
     if globals_of(context).as_json:
         show([asdict(done)], as_json=True)
     else:
         show([{"cohort": cohort, "patients": n} for cohort, n in sorted(done.cohorts.items())], as_json=False)
     for reason, n in sorted(done.excluded.items()):
         say(f"left out of analyses: {n} ({reason})")
-    say(f"{done.n_patients} patients; {done.n_with_slides} of them have slides in the store")
+    if dry_run:
+        say(f"{done.n_patients} patients would go in; nothing was written")
+    else:
+        say(f"{done.n_patients} patients; {done.n_with_slides} of them have slides in the store")
     if done.n_with_slides:
         _list("patients without slides", done.without_slides)
     _list("slides of patients that no clinical table names", done.slides_without_row)
     for note in done.notes:
         say(f"note: {note}")
+
+
+def _draft(file: Path, map_: Path | None, target: Path) -> None:
+    from her2ladder.errors import InputError
+    from her2ladder.ingest.column_map import load_map
+    from her2ladder.ingest.draft_map import draft_map
+    from her2ladder.ingest.tables import read_table
+
+    if target.exists():
+        raise InputError(f"{target}: wanted a new file for the draft, found one that is there")
+    told, notes = load_map(map_), list[str]()
+    frame = read_table(file, told.sheet, encoding=told.encoding, notes=notes)
+    target.write_text(draft_map(frame, file), encoding="utf-8")
+    for note in notes:
+        say(f"note: {note}")
+    say(f"draft of a column map in {target}; read and mend it, then: ladder ingest clinical {file} --map {target}")
 
 
 def scores(

@@ -146,13 +146,14 @@ def _answer(context: typer.Context, query: str, given: dict[str, object], format
     chosen = format_ or ("json" if globals_of(context).as_json else "table")
     if chosen not in formats.FORMATS:
         raise InputError(f"--format: wanted one of {', '.join(formats.FORMATS)}, found {chosen!r}")
+    to_file = _format_of(output, chosen) if output is not None else chosen
     with ask(store_address(context), query, parameters=given, timeout_seconds=timeout) as reader:
         if chosen == "table" and output is None:
             _print_table(reader)
         elif output is None:
             formats.write(reader, chosen, sys.stdout.buffer)
         else:
-            _to_file(reader, "csv" if chosen == "table" else chosen, output)
+            _to_file(reader, to_file, output)
 
 
 def _print_table(reader: pa.RecordBatchReader) -> None:
@@ -168,6 +169,26 @@ def _print_table(reader: pa.RecordBatchReader) -> None:
     table(names, rows)
     if is_cut:
         say(f"first {TERMINAL_ROWS} rows; --format csv -o FILE gives all")
+
+
+_ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".ipc": "arrow", ".feather": "arrow", ".xlsx": "xlsx"}
+
+
+def _format_of(output: Path, asked: str) -> str:
+    """Return the format that a file's name says.
+
+    raises   InputError for an ending that says none, or another than --format
+    """
+    from her2ladder.errors import InputError
+
+    said = _ENDINGS.get(output.suffix.lower())
+    if said is None and asked == "table":
+        raise InputError(f"{output}: wanted a name that ends in {', '.join(_ENDINGS)}, or --format; found {output.suffix or 'no ending'}")
+    if asked in ("table", "json") and said is not None:  # json may come from --json
+        return said
+    if said is not None and said != asked:
+        raise InputError(f"{output}: its name says {said}, --format says {asked}: wanted one of them")
+    return asked
 
 
 def _to_file(reader: pa.RecordBatchReader, format_: str, output: Path) -> None:

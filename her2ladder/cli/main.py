@@ -50,20 +50,23 @@ for part in (
     part.register(app)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("her2ladder"))
+        raise typer.Exit
+
+
 @app.callback()
 def globals_(
     context: typer.Context,
     store: Annotated[Path | None, typer.Option("--store", envvar="LADDER_STORE", help="The store's folder.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array of rows on stdout.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="RUN", help="Read the store as it was after this run.")] = None,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)] = False,
 ) -> None:
     """Global options stand before the command."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(version_of("her2ladder"))
-        raise typer.Exit
     context.obj = Globals(store, as_json, as_of)
 
 
@@ -77,6 +80,9 @@ def main() -> None:
     except LadderError as error:
         sys.stderr.write(f"ladder: {error}\n")
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("ladder: stopped; what was published is in the store, and the same command goes on from there\n")
+        sys.exit(130)
     except OSError as error:
         if error.errno in _OF_THE_MACHINE:
             sys.stderr.write(f"ladder: {error.filename or 'writing'}: {error.strerror}\n")

@@ -6,14 +6,16 @@ import json
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.column_map import ColumnMap, apply_map, load_map
+from her2ladder.ingest.clinical_words import ENDPOINT, FALSE, NEGATIVE, POSITIVE, TRUE, are_persons, bare, is_contact, is_private_name
+from her2ladder.ingest.column_map import KNOWN, ColumnMap, apply_map, load_map
+from her2ladder.ingest.near_ids import better_rule, matched, rules_named
 from her2ladder.ingest.tables import patient_ids, read_table, source_hash
 from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
@@ -21,21 +23,17 @@ from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_CLINICAL
 from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS, STAGES
 
-FORBIDDEN = re.compile(
-    r"(^|_|\b)(first_?name|last_?name|surname|family_?name|given_?name|full_?name|patient_?name|name|dob|birth_?date|date_of_birth|"
-    r"birth_?day|mrn|ssn|address|phone|email|comment|comments|note|notes|remark|remarks|slide_?label)($|_|\b)",
-    re.IGNORECASE,
-)
 MAX_TEXT = 60
 LONGEST_LIKELY_MONTHS = 600.0
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$")
 _RANGES = {"age_years": (0.0, 120.0), "tils_percent": (0.0, 100.0), "os_months": (0.0, math.inf), "dfs_months": (0.0, math.inf)}
 _BOOLEANS = ("is_pcr", "os_event", "dfs_event")
 _WORDS = {"cohort_role": ROLES, "setting": SETTINGS, "hr_status": HR_STATUS}
-_SAME = {"hr_status": {"pos": "positive", "+": "positive", "hr+": "positive", "neg": "negative", "-": "negative", "hr-": "negative"}}
+_SAME = {"hr_status": dict.fromkeys(POSITIVE, "positive") | dict.fromkeys(NEGATIVE, "negative")}
 _ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV"}
 _IHC = re.compile(r"^(?:IHC)?\s*(?:([0-3])\+?|(\+{1,3}))$", re.IGNORECASE)
-_TRUE, _FALSE = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no"}
+_BOUND = re.compile(r"^[<>≤≥]=?\s*\d|^\d+(?:[.,]\d+)?\s*[-–]\s*\d+")
+_MONTHS_A = {"months": 1.0, "days": 12 / 365.25, "years": 12.0}
 
 
 @dataclass(frozen=True)
@@ -52,23 +50,41 @@ class ClinicalSummary:
     notes: list[str]
 
 
-def ingest_clinical(store: Store, path: Path, map_path: Path | None = None, *, supersede: bool = False) -> ClinicalSummary:
+def ingest_clinical(
+    store: Store, path: Path, map_path: Path | None = None, *, supersede: bool = False, dry_run: bool = False, match_ids: str | None = None
+) -> ClinicalSummary:
     """Check a clinical table and write it as one run.
 
     supersede  let a patient move to another cohort than the store has
+    dry_run    check alone: the summary has no run
+    match_ids  rules (near_ids.RULES, comma-separated) by which ids of the table become those of patients with slides
     raises     InputError listing what is wrong, nothing written
     source     design 10; paper, "Patient samples, clinical data, and study cohorts"
     """
     told = load_map(map_path)
-    frame = apply_map(read_table(path, told.sheet), told, path)
+    notes: list[str] = []
+    frame = read_table(path, told.sheet, encoding=told.encoding, notes=notes)
+    told, more = _endpoints(told, frame.columns)
+    frame = apply_map(frame, told, path)
+    frame, told = _in_months(frame, told)
     ids = patient_ids(frame, path)
-    _refuse_private(frame, told, path)
-    rows, notes = _rows(frame, ids, told, path)
+    known_ids = _ids_of_slides(store)
+    if match_ids is not None:
+        same = matched(ids, known_ids, rules_named(match_ids))
+        ids = [same.get(one, one) for one in ids]
+        notes.append(f"--match-ids {match_ids}: {sum(1 for one, other in same.items() if one != other)} ids became those of slides")
+    if near := better_rule(ids, known_ids):
+        notes.append(near)
+    _refuse_private(frame, ids, told, path)
+    rows, said = _rows(frame, ids, told, path)
+    notes += [*more, *said]
+    if dry_run:
+        return ClinicalSummary("", len(ids), _counted(rows, "cohort"), _counted(rows, "excluded_reason"), 0, [], [], notes)
     arguments = {"file": path.name, "map": map_path.name if map_path else None, "supersede": supersede}
     with run(store, "ingest clinical", arguments) as this:
         this.inputs = source_hash(path) | (source_hash(map_path) if map_path else {})
         _check_cohorts(this.con.sql("SELECT patient_id, cohort FROM patient WHERE cohort IS NOT NULL").fetchall(), rows, path, supersede)
-        with_slides = {one for (one,) in this.con.sql("SELECT DISTINCT patient_id FROM slide").fetchall()}
+        with_slides = known_ids
         notes += _keep_earlier(this, rows, given=set(frame.columns))
         this.insert_new(COHORT, [{"cohort": cohort} for cohort in sorted({row["cohort"] for row in rows})])
         this.insert_new(PATIENT, [{"patient_id": one} for one in ids])
@@ -77,8 +93,8 @@ def ingest_clinical(store: Store, path: Path, map_path: Path | None = None, *, s
     return ClinicalSummary(
         run=this.id,
         n_patients=len(ids),
-        cohorts=dict(Counter(row["cohort"] for row in rows)),
-        excluded=dict(Counter(row["excluded_reason"] for row in rows if row["excluded_reason"])),
+        cohorts=_counted(rows, "cohort"),
+        excluded=_counted(rows, "excluded_reason"),
         n_with_slides=len(with_slides & set(ids)),
         without_slides=sorted(set(ids) - with_slides),
         slides_without_row=sorted(with_slides - set(ids) - known),
@@ -86,16 +102,58 @@ def ingest_clinical(store: Store, path: Path, map_path: Path | None = None, *, s
     )
 
 
-def _refuse_private(frame: pl.DataFrame, told: ColumnMap, where: Path) -> None:
-    """Names, birth dates and free text never enter the store."""
+def _ids_of_slides(store: Store) -> set[str]:
+    with store.reading() as con:
+        return {one for (one,) in con.sql("SELECT DISTINCT patient_id FROM slide").fetchall()}
+
+
+def _counted(rows: list[dict[str, Any]], name: str) -> dict[str, int]:
+    return dict(Counter(row[name] for row in rows if row[name]))
+
+
+def _endpoints(told: ColumnMap, found: list[str]) -> tuple[ColumnMap, list[str]]:
+    """Take every pair NAME_months (or _days, _years) and NAME_event as an endpoint, as it is or by the map: efs, pfs, idfs, ddfs, bcss …"""
+    names = {*found, *told.columns} - {*KNOWN, *told.extra, *told.drop}
+    parts = [match for name in sorted(names) if (match := ENDPOINT.match(name))]
+    events = {match[1] for match in parts if match[2] == "event"} | {"os", "dfs"}
+    times = [match for match in parts if match[2] != "event" and match[1] in events]
+    kept = [match[0] for match in times] + [f"{match[1]}_event" for match in times if match[1] not in ("os", "dfs")]
+    notes = [
+        f"{match[0]} is turned into {match[1]}_months ({_MONTHS_A[match[2]]:.7g} months each)" for match in times if match[2] != "months"
+    ]
+    return replace(told, extra=(*told.extra, *dict.fromkeys(kept))), notes
+
+
+def _in_months(frame: pl.DataFrame, told: ColumnMap) -> tuple[pl.DataFrame, ColumnMap]:
+    """Rename times in days and years, and remember their factor."""
+    scale, extra = dict(told.scale), list(told.extra)
     for name in told.extra:
-        if FORBIDDEN.search(name):
+        match = ENDPOINT.match(name)
+        if match and match[2] in ("days", "years"):
+            ours = f"{match[1]}_months"
+            frame = frame.rename({name: ours})
+            scale[ours] = _MONTHS_A[match[2]]
+            extra.remove(name)
+            if ours not in KNOWN:
+                extra.append(ours)
+    return frame, replace(told, extra=tuple(extra), scale=scale)
+
+
+def _refuse_private(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where: Path) -> None:
+    """Names, birth dates and free text never enter the store."""
+    if are_persons(ids):
+        raise InputError(
+            f"{where}: patient_id: most values look like people's names ({ids[0][:1]}…): names do not enter the store; "
+            f"give each patient a number of the study, and name that column under [columns]"
+        )
+    for name in told.extra:
+        if is_private_name(name):
             raise InputError(
                 f"{where}: column {name!r} looks like a name, a birth date or free text: these do not enter the store; drop it"
             )
         for row, value in enumerate(frame[name].to_list()):
-            if value is not None and (len(value) > MAX_TEXT or _DATE.match(value)):
-                kind = "free text" if len(value) > MAX_TEXT else "a date"
+            if value is not None and (len(value) > MAX_TEXT or _DATE.match(value) or is_contact(value)):
+                kind = "free text" if len(value) > MAX_TEXT else "a date" if _DATE.match(value) else "a mail address or telephone number"
                 raise InputError(
                     f"{where}: row {row + 2}: column {name}: {kind} does not enter the store, found {value[:30]!r}; drop the column"
                 )
@@ -138,7 +196,13 @@ def _row(values: dict[str, Any], told: ColumnMap) -> tuple[dict[str, Any], list[
     if values.get("cohort") is None:
         faults.append("cohort: wanted a cohort, found none")
     if told.extra:
-        row["extra"] = json.dumps({name: _number_or_text(values[name]) for name in told.extra}, sort_keys=True)
+        extra = {}
+        for name in told.extra:
+            try:
+                extra[name] = _covariate(name, values[name], told)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+        row["extra"] = json.dumps(extra, sort_keys=True)
     return row, faults or _against_each_other(row)
 
 
@@ -159,6 +223,14 @@ def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
     tils = max((row["tils_percent"] for row in rows if row["tils_percent"] is not None), default=0.0)
     if 0 < tils <= 1:
         notes.append(f"tils_percent goes up to {tils:g}: are these fractions? [scale] tils_percent = 100 turns them into percent")
+    for endpoint in ("os", "dfs"):
+        events = {row[f"{endpoint}_event"] for row in rows if row[f"{endpoint}_event"] is not None}
+        n = sum(1 for row in rows if row[f"{endpoint}_event"] is not None)
+        if len(events) == 1 and n >= 10:
+            notes.append(f"{endpoint}_event is {events.pop()} for all {n} patients: is that column meant, and coded 1 = event?")
+    past = sum(1 for row in rows if row["dfs_months"] is not None and row["os_months"] is not None and row["dfs_months"] > row["os_months"])
+    if past:
+        notes.append(f"{past} patients have a dfs_months beyond their os_months: disease-free survival cannot outlast follow-up")
     deaths = sum(1 for row in rows if row["os_event"] and row["dfs_event"] == 0)
     if deaths:
         notes.append(f"{deaths} patients have os_event 1 and dfs_event 0: a death is usually an event of disease-free survival")
@@ -170,22 +242,11 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
     if value is None:
         return None
     if name in _BOOLEANS:
-        word = value.lower()
-        if word not in _TRUE | _FALSE:
-            raise ValueError(f"wanted 0 or 1, found {_shown(value)}; [values.{name}] translates")
-        return int((word in _TRUE) != (name in told.inverted))
+        return _boolean(name, value, told)
     if name in _RANGES:
-        try:
-            number = float(value) * told.scale.get(name, 1.0)
-        except ValueError:
-            way_out = "; write it with a decimal point" if "," in value else ""
-            raise ValueError(f"wanted a number, found {_shown(value)}{way_out}") from None
-        low, high = _RANGES[name]
-        if not low <= number <= high or math.isinf(number):
-            raise ValueError(f"wanted {low:g} to {high:g}, found {_shown(value)}")
-        return number
+        return _number(name, value, told)
     if name in _WORDS:
-        word = value.lower().replace(" ", "_")
+        word = bare(value).replace(" ", "_")
         word = _SAME.get(name, {}).get(word, word)
         if word not in _WORDS[name]:
             raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}; [values.{name}] translates")
@@ -205,6 +266,37 @@ def _value(name: str, value: str | None, told: ColumnMap) -> object:
     if len(value) > 200:
         raise ValueError(f"wanted at most 200 characters, found {len(value)}")
     return value
+
+
+def _boolean(name: str, value: str, told: ColumnMap) -> int:
+    word = bare(value)
+    if word not in TRUE | FALSE:
+        raise ValueError(f"wanted 0 or 1, found {_shown(value)}; [values.{name}] translates")
+    return int((word in TRUE) != (name in told.inverted))
+
+
+def _number(name: str, value: str, told: ColumnMap) -> float:
+    try:
+        number = float(value) * told.scale.get(name, 1.0)
+    except ValueError:
+        way_out = "; write it with a decimal point" if "," in value else ""
+        if _DATE.match(value):
+            way_out = ": a date; give the time between two dates, not a date"
+        elif _BOUND.match(value):
+            way_out = f': a bound or a range; [values.{name}] "{value}" = "…" sets a number, or "" for missing'
+        raise ValueError(f"wanted a number, found {_shown(value)}{way_out}") from None
+    low, high = _RANGES.get(name, (0.0, math.inf))
+    if not low <= number <= high or math.isinf(number):
+        raise ValueError(f"wanted {low:g} to {high:g}, found {_shown(value)}")
+    return number
+
+
+def _covariate(name: str, value: str | None, told: ColumnMap) -> float | str | None:
+    """A further covariate as it stands; the times and events of a further endpoint are checked as those of os and dfs."""
+    match = ENDPOINT.match(name)
+    if value is None or match is None or f"{match[1]}_event" not in told.extra or f"{match[1]}_months" not in told.extra:
+        return _number_or_text(value)
+    return _boolean(name, value, told) if match[2] == "event" else _number(name, value, told)
 
 
 def _shown(value: str) -> str:

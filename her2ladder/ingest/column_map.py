@@ -5,6 +5,9 @@
 [constants]         ours = value for every row      cohort = "GBSG2"
 [scale]             ours = factor                   dfs_months = 0.032854884   (days to months)
 extra = ["horTh"]   columns to keep as covariates;  inverted = ["os_event"]  columns where the file's 1 means censored
+drop = ["x"]        columns to leave out; drop = "others": all that the map does not name
+missing = ["k.A."]  words that mean missing in every column; in [values.…] a word becomes missing by ""
+encoding = "cp1250" of a text file that is neither UTF-8, UTF-16, GB18030 nor cp1252;  sheet = "…" of a workbook
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ from her2ladder.schema.tables import CLINICAL_COLUMNS
 
 KNOWN = ("patient_id", *(column.name for column in CLINICAL_COLUMNS))
 _MOST_NAMED = 60
-_SECTIONS = {"columns", "values", "constants", "scale", "extra", "inverted", "sheet", "drop"}
+_SECTIONS = {"columns", "values", "constants", "scale", "extra", "inverted", "sheet", "drop", "missing", "encoding"}
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,10 @@ class ColumnMap:
     extra: tuple[str, ...] = ()
     inverted: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    drops_others: bool = False
+    missing: tuple[str, ...] = ()
     sheet: str | None = None
+    encoding: str | None = None
 
 
 def load_map(path: Path | None) -> ColumnMap:
@@ -70,8 +77,11 @@ def load_map(path: Path | None) -> ColumnMap:
         scale={k: float(v) for k, v in told.get("scale", {}).items()},
         extra=tuple(told.get("extra", ())),
         inverted=tuple(told.get("inverted", ())),
-        drop=tuple(told.get("drop", ())),
+        drop=() if told.get("drop") == OTHERS else tuple(told.get("drop", ())),
+        drops_others=told.get("drop") == OTHERS,
+        missing=tuple(_word(one) for one in told.get("missing", ())),
         sheet=told.get("sheet"),
+        encoding=told.get("encoding"),
     )
 
 
@@ -82,10 +92,16 @@ def _check_kinds(told: dict[str, Any], columns: dict[str, Any], path: Path) -> N
     """
     for name in ("extra", "inverted", "drop"):
         listed = told.get(name, [])
+        if name == "drop" and listed == OTHERS:
+            continue
         if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
             raise InputError(f'{path}: wanted {name} = ["column", …], found {_shown(listed)}')
-    if not isinstance(told.get("sheet", ""), str):
-        raise InputError(f'{path}: wanted sheet = "name", found {_shown(told["sheet"])}')
+    for name in ("sheet", "encoding"):
+        if not isinstance(told.get(name, ""), str):
+            raise InputError(f'{path}: wanted {name} = "name", found {_shown(told[name])}')
+    words = told.get("missing", [])
+    if not isinstance(words, list) or not all(isinstance(one, str | int | float) for one in words):
+        raise InputError(f'{path}: wanted missing = ["word", …], found {_shown(words)}')
     for ours, theirs in columns.items():
         if not isinstance(theirs, str):
             raise InputError(f'{path}: [columns]: wanted {ours} = "their column", found {_shown(theirs)}')
@@ -123,11 +139,17 @@ def apply_map(frame: pl.DataFrame, told: ColumnMap, where: Path) -> pl.DataFrame
     frame = frame.drop(clash) if clash else frame  # a mapped column takes the name; the file's own of that name was not asked for
     frame = frame.rename(rename)
     frame = frame.drop([rename.get(name, name) for name in told.drop if rename.get(name, name) in frame.columns])
+    if told.missing:
+        text = pl.col(pl.String)
+        frame = frame.with_columns(pl.when(text.is_in(list(told.missing))).then(None).otherwise(text).name.keep())
     unknown = [name for name in frame.columns if name not in KNOWN and name not in told.extra]
+    if unknown and told.drops_others:
+        frame, unknown = frame.drop(unknown), []
     if unknown:
         raise InputError(
             f"{where}: columns {_listed(unknown)} are neither known nor mapped: name them in the map under [columns], "
-            f"or list them under extra = […] (kept as covariates) or drop = […] (left out)"
+            f'or list them under extra = […] (kept as covariates) or drop = […] (left out; drop = "others" leaves out all that the map does not '
+            f"name); `ladder ingest clinical FILE --draft-map map.toml` writes a starter"
         )
     missing = [name for name in told.extra if name not in frame.columns]
     if missing:
@@ -169,12 +191,15 @@ def _translated(values: pl.Series, words: dict[str, str]) -> pl.Series:
             continue
 
     def one(value: str | None) -> str | None:
+        found = value
         if value is None or value in lookup:
-            return lookup.get(value or "", value)
-        try:
-            return lookup.get(f"{float(value):g}", value)
-        except ValueError:
-            return value
+            found = lookup.get(value or "", value)
+        else:
+            try:
+                found = lookup.get(f"{float(value):g}", value)
+            except ValueError:
+                found = value
+        return None if found == "" else found  # "" in a map means missing
 
     return pl.Series([one(value) for value in values.to_list()], dtype=pl.String)
 

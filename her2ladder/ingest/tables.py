@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -17,10 +19,12 @@ _COMMA_NUMBER = r"^[+-]?\d+(,\d+)?([eE][+-]?\d+)?$"
 _NO_THOUSANDS = r",(\d{1,2}|\d{4,})([eE]|$)|^[+-]?(\d{4,}|0\d*),"
 
 
-def read_table(path: Path, sheet: str | None = None) -> pl.DataFrame:
+def read_table(path: Path, sheet: str | None = None, *, encoding: str | None = None, notes: list[str] | None = None) -> pl.DataFrame:
     """Return a table with every column as text; what stands for "missing" (empty, NA, NaN, null …) is NULL.
 
-    sheet    sheet of an .xlsx; None = the first
+    sheet     sheet of an .xlsx; None = the first
+    encoding  of a text file; None = UTF-8, UTF-16, GB18030 or cp1252, whichever it can be read as, in this order
+    notes     takes what a reader must know: another encoding than UTF-8, lines above the header
     raises   InputError: no such file, empty, not a table, two columns of one name, or too large
     """
     if not path.is_file():
@@ -34,7 +38,7 @@ def read_table(path: Path, sheet: str | None = None) -> pl.DataFrame:
     if reader is None:
         raise InputError(f"{path}: wanted one of {', '.join(readers)}, found {path.suffix or 'no ending'}")
     try:
-        frame = reader(path, sheet)
+        frame = reader(path, sheet, _Told(encoding, [] if notes is None else notes))
     except InputError:
         raise
     except Exception as error:  # each library has its own exceptions for a file that is not what its name says
@@ -107,12 +111,24 @@ def source_hash(path: Path) -> dict[str, str]:
     return {path.name: sha256_of(path)}
 
 
-def _csv(path: Path, sheet: str | None) -> pl.DataFrame:
-    with path.open("rb") as handle:
-        head = handle.read(65536)
-    if b"\0" in head:
-        raise InputError(f"{path}: wanted text, found binary data")
-    line = head.decode("utf-8-sig", "replace").splitlines()[0]
+@dataclass(frozen=True)
+class _Told:
+    """How to read a file, and where to say what was found."""
+
+    encoding: str | None
+    notes: list[str]
+
+
+def _csv(path: Path, sheet: str | None, told: _Told) -> pl.DataFrame:
+    text = _decoded(path, told)
+    lines = text[:65536].splitlines()
+    if not lines:
+        raise InputError(f"{path}: wanted a table with a header line, found an empty file")
+    above = _above_header(_filled(lines[:20]))
+    if above:
+        told.notes.append(f"{above} line{'s' * (above > 1)} above the header left out; row numbers count from the header")
+        text = text.split("\n", above)[above]
+    line = lines[above]
     separator = "\t" if path.suffix.lower() == ".tsv" or (line.count("\t") and not line.count(",")) else ","
     if separator == "," and not line.count(",") and line.count(";"):
         separator = ";"
@@ -120,8 +136,60 @@ def _csv(path: Path, sheet: str | None) -> pl.DataFrame:
     twice = {name for name in names if names.count(name) > 1 and name}
     if twice:
         raise InputError(f"{path}: column {sorted(twice)[0]!r} stands twice in the header")
-    frame = pl.read_csv(path, separator=separator, infer_schema=False, encoding="utf8", null_values=[""])
+    frame = pl.read_csv(text.encode(), separator=separator, infer_schema=False, encoding="utf8", null_values=[""])
     return frame if separator == "," else _with_points(frame)
+
+
+def _decoded(path: Path, told: _Told) -> str:
+    """Return a text file's content, and say in which encoding it was read where that is not UTF-8.
+
+    raises   InputError for binary data, or a file that is not in the encoding asked for
+    """
+    data = path.read_bytes()
+    if told.encoding is not None:
+        try:
+            return data.decode(told.encoding)
+        except (LookupError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as {told.encoding}: {error}") from error
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        told.notes.append("read as UTF-16")
+        return data.decode("utf-16")
+    if b"\0" in data[:65536]:
+        raise InputError(f"{path}: wanted text, found binary data")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        chinese = data.decode("gb18030")
+        if _is_chinese(chinese):
+            told.notes.append("read as GB18030 (Chinese)")
+            return chinese
+    except UnicodeDecodeError:
+        pass
+    told.notes.append('read as cp1252 (Western European); if letters are wrong, name it in the map: encoding = "cp1250"')
+    return data.decode("cp1252", "replace")
+
+
+def _is_chinese(text: str) -> bool:
+    """Tell Chinese from Western letters with accents, which read so give single signs between letters: Num閞o for Numéro."""
+    signs = [c for c in text if ord(c) > 127]
+    chinese = re.findall(r"[\u4e00-\u9fff]", text)
+    within_words = re.findall(r"(?<=[A-Za-z])[\u4e00-\u9fff]|[\u4e00-\u9fff](?=[A-Za-z])", text)
+    return len(chinese) > 0.8 * len(signs) and len(within_words) < 0.2 * len(chinese)
+
+
+def _filled(lines: list[str]) -> list[int]:
+    """How many cells of each line hold something, by the separator that most lines have most of."""
+    separator = max("\t;,", key=lambda one: sorted(line.count(one) for line in lines)[len(lines) // 2])
+    return [sum(1 for cell in line.split(separator) if cell.strip().strip('"')) for line in lines]
+
+
+def _above_header(filled: list[int]) -> int:
+    """Return how many rows stand above the header: titles and blank rows hold one cell or none where the table's rows hold several."""
+    if max(filled, default=0) < 2:
+        return 0
+    return next(at for at, n in enumerate(filled) if n >= 2)
 
 
 def _with_points(frame: pl.DataFrame) -> pl.DataFrame:
@@ -140,7 +208,7 @@ def _with_points(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col(name).str.replace(",", ".", literal=True) for name, _ in columns)
 
 
-def _parquet(path: Path, sheet: str | None) -> pl.DataFrame:
+def _parquet(path: Path, sheet: str | None, told: _Told) -> pl.DataFrame:
     frame = pl.read_parquet(path)
     booleans = [name for name, kind in frame.schema.items() if kind == pl.Boolean]
     return (
@@ -150,7 +218,7 @@ def _parquet(path: Path, sheet: str | None) -> pl.DataFrame:
     )
 
 
-def _xlsx(path: Path, sheet: str | None) -> pl.DataFrame:
+def _xlsx(path: Path, sheet: str | None, told: _Told) -> pl.DataFrame:
     from openpyxl import load_workbook
 
     with zipfile.ZipFile(path) as packed:
@@ -162,6 +230,10 @@ def _xlsx(path: Path, sheet: str | None) -> pl.DataFrame:
         raise InputError(f"{path}: no sheet called {sheet!r}; there is {', '.join(book.sheetnames)}")
     rows = list(book[sheet or book.sheetnames[0]].iter_rows(values_only=True))
     book.close()
+    above = _above_header([sum(1 for value in row if value not in (None, "")) for row in rows[:20]])
+    if above:
+        told.notes.append(f"{above} row{'s' * (above > 1)} above the header left out; row numbers count from the header")
+        rows = rows[above:]
     if not rows or not any(rows[0]):
         raise InputError(f"{path}: wanted a header in the first row of the sheet, found none")
     header = [str(value).strip() if value is not None else f"column_{i + 1}" for i, value in enumerate(rows[0])]
@@ -169,7 +241,7 @@ def _xlsx(path: Path, sheet: str | None) -> pl.DataFrame:
     columns = {name: [_cell_text(row[i] if i < len(row) else None) for row in body] for i, name in enumerate(header)}
     if len(columns) != len(header):
         raise InputError(f"{path}: two columns of the sheet have the same name")
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return _with_points(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)))
 
 
 def _cell_text(value: object) -> str | None:

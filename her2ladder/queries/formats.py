@@ -15,7 +15,7 @@ FORMATS = ("table", "csv", "json", "parquet", "arrow")
 
 def write(reader: pa.RecordBatchReader, format_: str, out: IO[bytes]) -> int:
     """Write an answer to a binary stream; return the number of rows."""
-    return {"csv": _csv, "json": _json, "parquet": _parquet, "arrow": _arrow}[format_](reader, out)
+    return {"csv": _csv, "json": _json, "parquet": _parquet, "arrow": _arrow, "xlsx": _xlsx}[format_](reader, out)
 
 
 def rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
@@ -51,6 +51,28 @@ def _csv(reader: pa.RecordBatchReader, out: IO[bytes]) -> int:
         n, header = n + batch.num_rows, False
     if header:
         out.write((",".join(reader.schema.names) + "\n").encode())
+    return n
+
+
+def _xlsx(reader: pa.RecordBatchReader, out: IO[bytes]) -> int:
+    """A workbook of one sheet; text stays text: a cell that begins with = is no formula."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("answer")
+    sheet.append(reader.schema.names)
+    n = 0
+    for row in rows(reader):
+        cells = []
+        for value in row.values():
+            cell = WriteOnlyCell(sheet, value=json.dumps(value) if isinstance(value, list | dict) else value)
+            if isinstance(value, str):
+                cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+        n += 1
+    book.save(out)
     return n
 
 

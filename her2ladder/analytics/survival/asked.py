@@ -8,6 +8,22 @@ from her2ladder.analytics.cohort.covariates import ADJUST
 from her2ladder.analytics.statistics.estimate import Estimate
 
 ENDPOINTS = {"dfs": "Disease-free survival", "os": "Overall survival"}
+FURTHER = {
+    "efs": "Event-free survival",
+    "pfs": "Progression-free survival",
+    "idfs": "Invasive disease-free survival",
+    "ddfs": "Distant disease-free survival",
+    "rfs": "Recurrence-free survival",
+    "bcss": "Breast cancer-specific survival",
+}
+"""Further endpoints that a clinical table may bring as NAME_months and NAME_event; any other NAME is shown by its letters."""
+
+
+def endpoint_words(endpoint: str) -> str:
+    """Return what an endpoint is called in figures."""
+    return ENDPOINTS.get(endpoint) or FURTHER.get(endpoint) or endpoint.upper()
+
+
 TIMES_MONTHS = (0.0, 12.0, 24.0, 36.0, 48.0, 60.0)
 
 

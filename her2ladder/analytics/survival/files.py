@@ -16,7 +16,7 @@ from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
 from her2ladder.analytics.figures.words import p_equals
 from her2ladder.analytics.results.files import csv_bytes, write_rows
 from her2ladder.analytics.statistics.schoenfeld import moving_ratio
-from her2ladder.analytics.survival.asked import ENDPOINTS
+from her2ladder.analytics.survival.asked import endpoint_words
 from her2ladder.analytics.survival.curves import Curve
 from her2ladder.analytics.survival.figure import kaplan_meier_figure
 from her2ladder.analytics.survival.hazards_figure import hazards_figure
@@ -74,12 +74,12 @@ def _figure(done: Survival, part: str, stem: Path) -> list[Path]:
     hidden = ", " if done.asked.by == "score" else ", |score"
     tests = tests[~tests["term"].str.contains(hidden)] if len(tests) else tests
     colours = _colours(done, [c.label for c in curves])
-    title = ENDPOINTS[done.asked.endpoint] + ("" if part == "all" else f", {part}")
+    title = endpoint_words(done.asked.endpoint) + ("" if part == "all" else f", {part}")
     cohort = next((f"cohort {row['cohort']}" for row in done.rows if row["cohort"]), "")
     notes = (cohort, *score_notes(done.patients, done.asked.score_name), *done.remarks)
     sheet = Sheet(COLUMN_MM, title=title, notes=notes, run_ids=(done.run,), synthetic=is_synthetic(done.patients))
     figure = kaplan_meier_figure(
-        steps, at_risk, summary, tests=tests, endpoint=ENDPOINTS[done.asked.endpoint], colours=colours, sheet=sheet
+        steps, at_risk, summary, tests=tests, endpoint=endpoint_words(done.asked.endpoint), colours=colours, sheet=sheet
     )
     frames = {"curves": steps.assign(run=done.run), "at_risk": at_risk.assign(run=done.run)}
     return save_figure(figure, stem, frames, pdf=True)
@@ -96,7 +96,7 @@ def _hazards(done: Survival, stem: Path) -> list[Path]:
     said = f"{term}: {p_equals(tests[0]['p'], 'P of proportional hazards')} (cox.zph)" if tests else moving.note
     sheet = Sheet(
         PAGE_MM,
-        title=f"{ENDPOINTS[done.asked.endpoint]}: proportional hazards",
+        title=f"{endpoint_words(done.asked.endpoint)}: proportional hazards",
         notes=tuple(score_notes(done.patients, done.asked.score_name)),
         run_ids=(done.run,),
         synthetic=is_synthetic(done.patients),

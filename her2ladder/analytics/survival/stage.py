@@ -23,7 +23,7 @@ from her2ladder.analytics.statistics import covariates as cov
 from her2ladder.analytics.statistics.covariates import Covariate
 from her2ladder.analytics.statistics.cox import METHODS
 from her2ladder.analytics.statistics.kaplan_meier import INTERVALS
-from her2ladder.analytics.survival.asked import ENDPOINTS, Asked, Part
+from her2ladder.analytics.survival.asked import Asked, Part
 from her2ladder.analytics.survival.curves import Curve, curve_of, curve_rows, follow_up_rows, table_times
 from her2ladder.analytics.survival.models import level_rows, number_rows, pairs_compared, restricted_mean_rows
 from her2ladder.errors import InputError
@@ -188,8 +188,6 @@ def _remarks(frame: pd.DataFrame, groups: _Groups, asked: Asked) -> tuple[str, .
 
 
 def _check(asked: Asked) -> None:
-    if asked.endpoint not in ENDPOINTS:
-        raise InputError(f"--endpoint: wanted {' or '.join(ENDPOINTS)}, found {asked.endpoint!r}")
     if asked.interval not in INTERVALS:
         raise InputError(f"--interval: wanted {' or '.join(INTERVALS)}, found {asked.interval!r}")
     if asked.method not in METHODS:
@@ -208,6 +206,9 @@ def _check(asked: Asked) -> None:
 def _followed(frame: pd.DataFrame, asked: Asked, chosen: Selection) -> pd.DataFrame:
     """Patients with a time and a status of the endpoint."""
     time, event = f"{asked.endpoint}_months", f"{asked.endpoint}_event"
+    if time not in frame or event not in frame:
+        there = [name.removesuffix("_months") for name in frame if name.endswith("_months") and name.replace("_months", "_event") in frame]
+        raise InputError(f"--endpoint: wanted {' or '.join(sorted(there))}, found {asked.endpoint!r}")
     frame = frame[frame[time].notna() & frame[event].notna()].reset_index(drop=True)
     if frame.empty:
         raise InputError(f"--cohort {chosen.label}: no patient has {time} and {event}; survival needs an adjuvant cohort with follow-up")
