@@ -47,6 +47,7 @@ class CellSource:
     max_bad_share       more bad records than this, and the slide is refused
     slide_mpp           micrometres per pixel at level 0, where known
     source_sha256       of the file, where the caller has it already
+    calibration, calibration_factor   what HER2 membranes were measured with; stands in every row
     """
 
     slide_id: str
@@ -66,6 +67,8 @@ class CellSource:
     source_sha256: str | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
     run_bytes: int = RUN_BYTES
+    calibration: str | None = None
+    calibration_factor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,9 @@ def _write(
 ) -> tuple[dict[str, int], int, Constants, Doubles, list[tuple[str, str]]]:
     twins = judge.ids.later_twins()
     assert judge.mpp is not None
-    constants = Constants(spec.slide_id, spec.patient_id, spec.stain, judge.mpp, spec.label_map, judge.is_whole)
+    constants = Constants(
+        spec.slide_id, spec.patient_id, spec.stain, judge.mpp, spec.label_map, judge.is_whole, spec.calibration, spec.calibration_factor
+    )
     doubles = find_doubles((without(block, twins) for block in sorter.blocks()), judge.class_of, judge.mpp)
     if len(doubles) and spec.duplicates == "refuse":
         raise InputError(f"{source}: {_doubled(doubles)}: the slide was refused; --duplicates drop leaves the repeats out")

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from her2ladder.ingest.outline_kernel import QUANTA_PER_PX
+from her2ladder.ingest.readers.base import MEMBRANE
 from her2ladder.ingest.runs import Block
 from her2ladder.schema.labels import LabelMap
 from her2ladder.schema.tables import CELL, SCHEMA_VERSION
@@ -33,6 +34,8 @@ _DICTIONARY = [
     "class_prob",
     "mpp_x",
     "mpp_y",
+    "calibration",
+    "calibration_factor",
     "area_um2",
     "contour.list.element",
 ]
@@ -48,6 +51,8 @@ _ENCODING = {
     "membrane_completeness": "BYTE_STREAM_SPLIT",
     "membrane_od": "BYTE_STREAM_SPLIT",
     "cytoplasm_od": "BYTE_STREAM_SPLIT",
+    "membrane_mean_od": "BYTE_STREAM_SPLIT",
+    "membrane_gap_um": "BYTE_STREAM_SPLIT",
 }
 _BOX = ("x_min_px", "y_min_px", "x_max_px", "y_max_px")
 
@@ -62,6 +67,8 @@ class Constants:
     mpp: tuple[float, float]
     label_map: LabelMap
     is_whole: bool
+    calibration: str | None = None
+    calibration_factor: float | None = None
 
     @property
     def quanta_per_px(self) -> int:
@@ -133,8 +140,10 @@ class CellsFile:
             "mpp_x": pa.array(np.full(n, told.mpp[0])),
             "mpp_y": pa.array(np.full(n, told.mpp[1])),
             "contour": self._contours(block, has_outline),
+            "calibration": _same(told.calibration, n),
+            "calibration_factor": pa.array([told.calibration_factor] * n, pa.float64()),
         }
-        for name in ("x_um", "y_um", "area_um2", "class_prob", "membrane_completeness", "membrane_od", "cytoplasm_od"):
+        for name in ("x_um", "y_um", "area_um2", "class_prob", *MEMBRANE):
             values = _column(fixed, name)
             columns[name] = pa.array(values, mask=np.isnan(values))
         for i, name in enumerate(_BOX):
@@ -151,7 +160,9 @@ def _column(fixed: NDArray[Any], name: str) -> NDArray[Any]:
     return np.ascontiguousarray(fixed[name])
 
 
-def _same(text: str, n: int) -> pa.Array:
+def _same(text: str | None, n: int) -> pa.Array:
+    if text is None:
+        return pa.nulls(n, pa.dictionary(pa.int16(), pa.string()))
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(n, dtype=np.int16)), pa.array([text]))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from her2ladder.errors import InputError
 from her2ladder.ingest import outline_kernel, outlines
 from her2ladder.ingest.ids import IdIndex
-from her2ladder.ingest.readers.base import BadRecord, CellBatch, Floats, Ints
+from her2ladder.ingest.readers.base import MEMBRANE, BadRecord, CellBatch, Floats, Ints
 from her2ladder.ingest.runs import FIXED, Block, tiles_of
 from her2ladder.schema.labels import NO_LABEL, LabelMap
 from her2ladder.schema.vocabulary import DROP, MPP_PLAUSIBLE_UM
@@ -231,7 +231,7 @@ def _block(
     fixed["x_um"], fixed["y_um"] = place_um[good].T
     fixed["class_prob"] = batch.class_prob[good]
     fixed["area_um2"] = encoded.area_px2[good] * (scale[0] * scale[1])
-    for name in ("membrane_completeness", "membrane_od", "cytoplasm_od"):
+    for name in MEMBRANE:
         fixed[name] = batch.measures[name][good] if name in batch.measures else np.nan
     if "area_um2" in batch.measures:  # only where there is no outline to compute it from
         own = batch.measures["area_um2"][good]

@@ -34,6 +34,8 @@ FIXED = np.dtype(
         ("membrane_completeness", "f4"),
         ("membrane_od", "f4"),
         ("cytoplasm_od", "f4"),
+        ("membrane_mean_od", "f4"),
+        ("membrane_gap_um", "f4"),
         ("box", "i4", (4,)),
         ("n_quanta", "i4"),
         ("n_id", "i4"),

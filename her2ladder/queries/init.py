@@ -12,8 +12,8 @@ from her2ladder.queries.run import fingerprint, insert, to_json, versions
 from her2ladder.schema.contract import Table, rows_of
 from her2ladder.schema.dictionary import features
 from her2ladder.schema.store import FIRST_RUN, Store, create
-from her2ladder.schema.tables import FEATURE_DICTIONARY, RUN_TABLE, SCHEMA_VERSION, STORE_INFO, VOCABULARY
-from her2ladder.schema.vocabulary import CLASSES
+from her2ladder.schema.tables import FEATURE_DICTIONARY, MEMBRANE_THRESHOLD, RUN_TABLE, SCHEMA_VERSION, STORE_INFO, VOCABULARY
+from her2ladder.schema.vocabulary import CLASSES, MEMBRANE_THRESHOLDS
 
 
 def init(root: Path) -> Store:
@@ -41,6 +41,7 @@ def _seed(con: duckdb.DuckDBPyConnection) -> None:
     words = [row for stain, classes in CLASSES.items() for row in vocabulary_rows(stain, classes)]
     known = [row for stain, classes in CLASSES.items() for row in dictionary_rows(stain, classes)]
     written: list[tuple[Table, list[dict[str, object]]]] = [(STORE_INFO, info), (VOCABULARY, words), (FEATURE_DICTIONARY, known)]
+    written.append((MEMBRANE_THRESHOLD, [dict(MEMBRANE_THRESHOLDS)]))
     tables = [(table, rows_of(table, ({**row, "run": FIRST_RUN} for row in rows))) for table, rows in written]
     record = {
         "run": FIRST_RUN,

@@ -36,13 +36,17 @@ def literal(text: str) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name carries its unit, `meaning` says what a value is, `check` what the store refuses."""
+    """One column: its name carries its unit, `meaning` says what a value is, `check` what the store refuses.
+
+    since   schema version that brought it: files of the lake that are older lack it, and it is NULL for them
+    """
 
     name: str
     type: pa.DataType
     meaning: str
     required: bool = False
     check: str = ""
+    since: int = 1
 
     @property
     def sql_type(self) -> str:

@@ -12,7 +12,8 @@ import duckdb
 
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
-from her2ladder.schema.tables import MANIFEST, SCHEMA_VERSION
+from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION
+from her2ladder.schema.vocabulary import MEMBRANE_THRESHOLDS
 
 
 def _manifest_again() -> list[str]:
@@ -28,6 +29,12 @@ def _manifest_again() -> list[str]:
 
 STEPS: Mapping[int, Sequence[str]] = {
     1: _manifest_again(),  # 2 has expression, genes, cell_counts and cell_types in the lake
+    2: (  # 3 has thresholds and calibrations of membranes; the lake's new columns are NULL for older files
+        *MEMBRANE_THRESHOLD.ddl("base"),
+        *CALIBRATION_CONTROL.ddl("base"),
+        f"INSERT INTO base.membrane_threshold ({', '.join(MEMBRANE_THRESHOLDS)}, run) "
+        f"VALUES ({', '.join(map(str, MEMBRANE_THRESHOLDS.values()))}, '{FIRST_RUN}')",
+    ),
 }
 """version -> statements (over schema base) that lead from it to the next; version 1 is the first there was."""
 

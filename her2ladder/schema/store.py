@@ -173,7 +173,7 @@ class Store:
         """Return what `open.sql` must say for the state that is published now."""
         now = self if self.as_of is None else Store(self.root)
         with now._attached() as con:
-            state = _State(now, con, lambda store, kind, paths: {views.parquet_relation(paths): None}, None)
+            state = _State(now, con, None, None, relative=True)
             made = [views.statement(name, state, as_of=None) for name in views.NAMES if name not in geometry.NEEDS_OUR_FUNCTIONS]
         lines = [
             "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
@@ -186,8 +186,17 @@ class Store:
 class _State:
     """What the views of one store depend on, looked up through an attached connection when it is asked for."""
 
-    def __init__(self, store: Store, con: duckdb.DuckDBPyConnection, lake: LakeReader | None, slides: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        con: duckdb.DuckDBPyConnection,
+        lake: LakeReader | None,
+        slides: Collection[str] | None,
+        *,
+        relative: bool = False,
+    ) -> None:
         self._store, self._con, self._lake, self._slides = store, con, lake, slides
+        self._root = Path() if relative else store.root
         self._seen = f"run <= {literal(store.as_of)}" if store.as_of else "true"
         self._has_functions = False
 
@@ -196,14 +205,13 @@ class _State:
         body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", self._seen)
         shown = "" if self._slides is None else "AND list_contains($slides, slide_id)"
         given = {"kind": kind} if self._slides is None else {"kind": kind, "slides": sorted(self._slides)}
-        found = self._con.execute(f"SELECT path FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given).fetchall()
-        paths = [path for (path,) in found]
-        if not paths:
+        found = self._con.execute(f"SELECT path, schema_version FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given).fetchall()
+        if not found:
             return None
         if self._lake is None:
-            return views.parquet_relation([str(self._store.root / path) for path in paths])
+            return views.parquet_relation(LAKE[kind], [views.LakeFile(str(self._root / path), version) for path, version in found])
         relation = None
-        for relation, dataset in self._lake(self._store, kind, paths).items():
+        for relation, dataset in self._lake(self._store, kind, [path for path, _ in found]).items():
             if dataset is not None:
                 self._con.register(relation, dataset)
         return relation

@@ -7,7 +7,7 @@ import pyarrow as pa
 from her2ladder.schema.contract import Column, Table
 from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 TEXT, I8, I32, I64 = pa.string(), pa.int8(), pa.int32(), pa.int64()
 F32, F64 = pa.float32(), pa.float64()
@@ -59,6 +59,10 @@ CELL = Table(
         Column("membrane_completeness", F32, "share of the outline with stained membrane, 0..1; HER2 only"),
         Column("membrane_od", F32, "mean DAB optical density of the stained membrane; HER2 only"),
         Column("cytoplasm_od", F32, "median DAB optical density of the cytoplasm; HER2 only"),
+        Column("membrane_mean_od", F32, "mean DAB optical density of the whole outline; HER2 only", since=3),
+        Column("membrane_gap_um", F32, "longest stretch of the outline without stain, micrometres; HER2 only", since=3),
+        Column("calibration", WORD, "calibration the membrane was measured with: see calibration; NULL = none", since=3),
+        Column("calibration_factor", F64, "its factor c at that time: densities are compared with thresholds times c", since=3),
     ),
 )
 
@@ -448,6 +452,34 @@ QUARANTINE = Table(
     ),
 )
 
+MEMBRANE_THRESHOLD = Table(
+    "membrane_threshold",
+    row="one set of thresholds that make HER2 classes of membrane numbers; the newest run holds",
+    columns=(
+        Column("null_completeness", F64, "completeness below this: HER2null", required=True, check="null_completeness BETWEEN 0 AND 1"),
+        Column("complete", F64, "completeness from this on: complete", required=True, check="complete BETWEEN 0 AND 1"),
+        Column("strong_od", F64, "membrane_od from this times the calibration factor on: strong", required=True, check="strong_od > 0"),
+        RUN,
+    ),
+)
+CALIBRATION_CONTROL = Table(
+    "calibration_control",
+    row="one control of a staining batch and the factor that its batch has after it; the newest run of a name and kind holds",
+    columns=(
+        Column("calibration", TEXT, "name of the batch", required=True),
+        Column("expect", TEXT, "how the control is stained", required=True, check="expect IN ('strong', 'weak', 'null')"),
+        Column("control_factor", F64, "what this control says: measured / expected density; of a null control the least c", required=True),
+        Column("factor", F64, "factor c of the batch, from all its controls", required=True, check="factor > 0"),
+        Column("measured_od", F64, "median DAB optical density of the control's membranes"),
+        Column("n_cells", I64, "cells of the control", required=True),
+        Column("n_used", I64, "of them with half a membrane or more, which were averaged", required=True),
+        Column("mpp", F64, "micrometres per pixel of the tiles", required=True),
+        Column("white", TEXT, "brightness of unstained glass, red, green and blue, JSON", required=True),
+        Column("parameters", TEXT, "settings of the measurement, JSON", required=True),
+        RUN,
+    ),
+)
+
 STORE_INFO = Table(
     "store_info",
     row="version of the contracts the catalog was laid out under; the largest holds",
@@ -479,5 +511,7 @@ CATALOG: tuple[Table, ...] = (
     FOLD_PREDICTION,
     ANALYSIS_RESULT,
     QUARANTINE,
+    MEMBRANE_THRESHOLD,
+    CALIBRATION_CONTROL,
 )
 BY_NAME: dict[str, Table] = {table.name: table for table in (*CATALOG, *LAKE.values())}

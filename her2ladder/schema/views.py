@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import takewhile
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from her2ladder.schema import geometry
+from her2ladder.schema import geometry, membranes
 from her2ladder.schema.contract import Table, literal, quoted
 from her2ladder.schema.tables import CATALOG, LAKE
 from her2ladder.schema.vocabulary import CLASSES
@@ -32,7 +32,8 @@ VIEW_FILES = (
     "v_pcr",
     "v_km",
 )
-PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "model", "fold_prediction", "store_info")
+OVER_CELLS = ("membrane_threshold", "calibration", "membrane_class", "her2_summary")
+PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "model", "fold_prediction", "store_info", "calibration_control")
 
 _BUILT = {
     "patient": "Patients as in patient_base, the covariates that a column map named `extra` as columns of their own.",
@@ -41,10 +42,20 @@ _BUILT = {
 }
 
 
-NAMES = (*PLAIN, *VIEW_FILES, "patient", "patient_feature", *(table.name for table in LAKE.values()), *geometry.NAMES)
+NAMES = (
+    *(*PLAIN, *VIEW_FILES, "patient", "patient_feature"),
+    *(*(table.name for table in LAKE.values()), membranes.NAME, *OVER_CELLS, *geometry.NAMES),
+)
 """Every public view and macro, in an order in which each comes after those that it names."""
 
 _KINDS = {table.name: kind for kind, table in LAKE.items()}
+
+
+class LakeFile(NamedTuple):
+    """One file of the lake: where it lies, and the schema version it was written under."""
+
+    path: str
+    schema_version: int
 
 
 class State(Protocol):
@@ -69,9 +80,11 @@ def statement(name: str, state: State, *, as_of: str | None, spatial: bool = Fal
     seen = f"run <= {literal(as_of)}" if as_of else "true"
     if name in PLAIN:
         return f"CREATE VIEW {name} AS SELECT * FROM ladder.base.{quoted(name)} WHERE {seen}"
-    if name in VIEW_FILES:
+    if name in VIEW_FILES or name in OVER_CELLS:
         body = files("her2ladder.schema").joinpath("views", f"{name}.sql").read_text()
         return f"CREATE VIEW {name} AS\n{_body(body).replace('/*seen*/ true', seen)}"
+    if name == membranes.NAME:
+        return membranes.MACRO
     if name == "patient":
         return _patient(state.extras())
     if name == "patient_feature":
@@ -83,7 +96,7 @@ def statement(name: str, state: State, *, as_of: str | None, spatial: bool = Fal
 
 def meaning(view: str) -> str:
     """Return what a public view holds, from the head of its SQL file or the table that it shows."""
-    if view in VIEW_FILES:
+    if view in VIEW_FILES or view in OVER_CELLS:
         lines = files("her2ladder.schema").joinpath("views", f"{view}.sql").read_text().splitlines()
         return " ".join(line.removeprefix("--").strip() for line in takewhile(lambda line: line.startswith("--"), lines))
     if view in _BUILT:
@@ -92,8 +105,20 @@ def meaning(view: str) -> str:
     return f"The table of this name, as it holds now; a row is {row}."
 
 
-def parquet_relation(paths: Sequence[str]) -> str:
-    """Return the scan of these files; the folders' `stain=` and `slide_id=` let DuckDB skip files by name."""
+def parquet_relation(table: Table, lake_files: Sequence[LakeFile]) -> str:
+    """Return the scan of these files; the folders' `stain=` and `slide_id=` let DuckDB skip files by name.
+
+    Columns that are younger than a file are NULL for its rows.
+    """
+    by_missing: dict[tuple[str, ...], list[str]] = {}
+    for path, version in lake_files:
+        missing = tuple(f"NULL::{c.sql_type} AS {quoted(c.name)}" for c in table.columns if c.since > version)
+        by_missing.setdefault(missing, []).append(path)
+    scans = [", ".join(("SELECT *", *missing)) + f" FROM {_scan(paths)}" for missing, paths in by_missing.items()]
+    return _scan(by_missing[()]) if set(by_missing) == {()} else f"({' UNION ALL BY NAME '.join(scans)})"
+
+
+def _scan(paths: Sequence[str]) -> str:
     listed = ", ".join(literal(path) for path in paths)
     return f"read_parquet([{listed}], hive_partitioning=true, hive_types={{'stain': VARCHAR, 'slide_id': VARCHAR}})"
 

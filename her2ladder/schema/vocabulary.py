@@ -10,6 +10,9 @@ XENIUM = "Xenium"  # stain of an in-situ section; `ladder type` brings its class
 OTHER = "Other"  # stored and counted in all_cells, in no pair
 DROP = "drop"  # a label map's word for "do not store"
 
+# completeness below: null; from here on: complete; mean density of the stained membrane from here on: strong (decision 0035)
+MEMBRANE_THRESHOLDS = {"null_completeness": 0.10, "complete": 0.80, "strong_od": 0.60}
+
 ROLES = ("construction", "temporal_validation", "trial_validation", "external_validation", "regimen", "adjuvant", "xenium")
 SETTINGS = ("neoadjuvant", "adjuvant")
 HR_STATUS = ("positive", "negative")

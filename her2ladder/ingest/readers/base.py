@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MEASURES = ("area_um2", "membrane_completeness", "membrane_od", "cytoplasm_od")  # of the contract, where a source has them
+MEMBRANE = ("membrane_completeness", "membrane_od", "cytoplasm_od", "membrane_mean_od", "membrane_gap_um")
+MEASURES = ("area_um2", *MEMBRANE)  # of the contract, where a source has them
 CHUNK_BYTES = 8_000_000
 MAX_UNPACKED_BYTES = 200_000_000_000
 MAX_UNPACK_RATIO = 100.0  # HoVer-Net JSON packs 4 to 8 times, a zip bomb 1,000 times
