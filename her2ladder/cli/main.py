@@ -23,6 +23,7 @@ from her2ladder.cli import (
     features,
     ingest,
     inspect,
+    membranes,
     model,
     report,
     store,
@@ -45,7 +46,8 @@ app = typer.Typer(
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
 for part in (
-    store, ingest, xenium, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect, synthetic,
+    store, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
+    synthetic,
 ):  # fmt: skip
     part.register(app)
 
