@@ -24,7 +24,7 @@ from her2ladder.schema import geometry, views
 from her2ladder.schema.contract import literal
 from her2ladder.schema.lake import sync, write_whole
 from her2ladder.schema.lazy import LazyConnection, ViewMaker
-from her2ladder.schema.tables import CATALOG, SCHEMA_VERSION
+from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
 
 CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
@@ -205,15 +205,16 @@ class _State:
         body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", self._seen)
         shown = "" if self._slides is None else "AND list_contains($slides, slide_id)"
         given = {"kind": kind} if self._slides is None else {"kind": kind, "slides": sorted(self._slides)}
-        found = self._con.execute(f"SELECT path, schema_version FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given).fetchall()
+        found = self._con.execute(
+            f"SELECT path, schema_version FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given
+        ).fetchall()
         if not found:
             return None
         if self._lake is None:
             return views.parquet_relation(LAKE[kind], [views.LakeFile(str(self._root / path), version) for path, version in found])
         relation = None
         for relation, dataset in self._lake(self._store, kind, [path for path, _ in found]).items():
-            if dataset is not None:
-                self._con.register(relation, dataset)
+            self._con.register(relation, dataset)
         return relation
 
     def features(self) -> list[tuple[str, str]]:

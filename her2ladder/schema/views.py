@@ -33,7 +33,17 @@ VIEW_FILES = (
     "v_km",
 )
 OVER_CELLS = ("membrane_threshold", "calibration", "membrane_class", "her2_summary")
-PLAIN = ("run", "quarantine", "vocabulary", "label_map", "feature_dictionary", "model", "fold_prediction", "store_info", "calibration_control")
+PLAIN = (
+    "run",
+    "quarantine",
+    "vocabulary",
+    "label_map",
+    "feature_dictionary",
+    "model",
+    "fold_prediction",
+    "store_info",
+    "calibration_control",
+)
 
 _BUILT = {
     "patient": "Patients as in patient_base, the covariates that a column map named `extra` as columns of their own.",
