@@ -129,7 +129,7 @@ def test_a_store_of_version_1_opens_after_migrate_and_takes_new_slides_beside_ol
     put_cells(run_ladder, tmp_path)
     was = rows(store_dir, "SELECT cell_id, cell_class, membrane_od FROM cell ORDER BY cell_id")
     made_old(store_dir)
-    assert "has schema version 1, wanted 2: run `ladder migrate`" in run_ladder("sql", "SELECT 1").err
+    assert "has schema version 1, wanted 3: run `ladder migrate`" in run_ladder("sql", "SELECT 1").err
     assert run_ladder("migrate").code == 0
     assert rows(store_dir, "SELECT cell_id, cell_class, membrane_od FROM cell ORDER BY cell_id") == was
     assert {r["membrane_gap_um"] for r in rows(store_dir, "SELECT membrane_gap_um FROM cell")} == {None}
