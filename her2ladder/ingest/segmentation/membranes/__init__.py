@@ -25,6 +25,11 @@ MembraneCells, one element a cell, in the order of the nucleus's topmost, then l
     cytoplasm_od       (n,) float32  median DAB optical density between nucleus and membrane; NaN where nothing lies between
     classes(factor)    -> n words of the stain HER2, under the thresholds of decision 0035
 
+For a stage that writes such cells into a store: `calibration.factor_of(store, name)` is c; `reclass.current(store)` the thresholds for
+`classes(factor, thresholds)`; `CellSource(calibration=name, calibration_factor=c)` puts both into every row; `readers.base.MEMBRANE` are
+the columns: completeness -> membrane_completeness, mean_od -> membrane_mean_od, gap_um -> membrane_gap_um. Cells outside of the tumour get
+the class Other, which every view of HER2 classes leaves out.
+
 Optical densities are stored as measured: not divided by `factor`. A tile needs a margin of 20 um for cells to be whole: a caller that
 cuts a slide keeps the cells whose centroid it owns. Importing this module imports neither scikit-image nor OpenCV.
 """
