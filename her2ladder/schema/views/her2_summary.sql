@@ -12,7 +12,8 @@ WITH shares AS (
 SELECT *,
   CASE
     WHEN strong_complete > 0.1 THEN '3+: complete and intense in more than 10 % of cells'
-    WHEN strong_complete > 0 OR weak_complete > 0.1 THEN '2+: weak to moderate complete in more than 10 %, or complete and intense in 10 % or less'
+    WHEN strong_complete > 0 OR weak_complete > 0.1 OR strong_incomplete > 0.1
+    THEN '2+: complete and weak to moderate in more than 10 %, or intense but in 10 % or less, or intense but incomplete'
     WHEN strong_incomplete + weak_incomplete + weak_complete > 0.1 THEN '1+: incomplete and faint in more than 10 %'
     ELSE '0: no staining, or incomplete and faint in 10 % or less'
   END AS asco_cap_words,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,23 @@ def test_the_summary_counts_tumour_cells_beside_the_words_of_asco_and_cap(run_la
     assert rows(store_dir, "SELECT strong_complete + strong_incomplete + weak_complete + weak_incomplete + no_stain AS s FROM her2_summary")[0][
         "s"
     ] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("counts, word", [
+    ({"HER2strong_complete": 11}, "3+"), ({"HER2strong_complete": 10}, "2+"), ({"HER2weak_complete": 11}, "2+"), ({"HER2strong_incomplete": 11}, "2+"),
+    ({"HER2weak_incomplete": 11}, "1+"), ({"HER2weak_complete": 6, "HER2weak_incomplete": 5}, "1+"), ({"HER2weak_incomplete": 10}, "0:"), ({}, "0:"),
+])  # fmt: skip
+def test_the_words_follow_ten_percent_of_the_cells(counts: dict[str, int], word: str) -> None:
+    """ASCO/CAP 2018: more than 10 %, so that 10 of 100 cells are not enough."""
+    words = [name for name, n in counts.items() for _ in range(n)]
+    words += ["HER2null"] * (100 - len(words))
+    told = pa.table({"slide_id": ["S"] * 100, "patient_id": ["P"] * 100, "stain": ["HER2"] * 100, "cell_class": words, "her2_class": words,
+                     "calibration": pa.nulls(100, pa.string())})  # fmt: skip
+    con = duckdb.connect()
+    con.register("membrane_class", told)
+    body = files("her2ladder.schema").joinpath("views", "her2_summary.sql").read_text()
+    assert str(con.sql(f"SELECT asco_cap_words FROM ({body})").fetchall()[0][0]).startswith(word)
+    con.close()
 
 
 def made_old(store_dir: Path) -> None:
