@@ -80,6 +80,7 @@ def pairs_of_another_slide(root: Path) -> None:
 PROPORTION = "feature = 'Pi_Tumor_in_all_cells' AND rule = 'ratio'"
 CASES: list[tuple[str, Break, str, str]] = [
     ("cell_classes", sql("DELETE FROM base.vocabulary WHERE stain = 'HE' AND cell_class = 'Lymph'"), "HE", "Lymph: 3 cells"),
+    ("calibrations_named", cell(calibration="B9", calibration_factor=0.8), "S1 HE", "B9: 1 cells"),
     ("cell_classes", cell(cell_class="Banana"), "HE", "Banana: 1 cells"),
     ("cell_coordinates", cell(x_um=float("inf")), "S1 HE 0", "inf, 0.0"),
     ("cell_coordinates", cell(y_um=float("nan")), "S1 HE 0", "0.0, nan"),
