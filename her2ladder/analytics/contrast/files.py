@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from her2ladder.analytics.cohort.selection import is_synthetic, score_notes
-from her2ladder.analytics.contrast.figure import boxes_figure
 from her2ladder.analytics.contrast.stage import Between, Contrasted
+from her2ladder.analytics.figures.boxes import boxes_figure
 from her2ladder.analytics.figures.save import save_figure
 from her2ladder.analytics.figures.style import PAGE_MM, Sheet
 from her2ladder.analytics.results.files import write_rows

@@ -15,7 +15,6 @@ from matplotlib.transforms import Bbox
 
 from her2ladder.analytics.compare.figure import pcr_bars_figure
 from her2ladder.analytics.compare.schematic import band_schematic_figure
-from her2ladder.analytics.contrast.figure import boxes_figure
 from her2ladder.analytics.evaluate.figures.calibration import calibration_figure
 from her2ladder.analytics.evaluate.figures.comparison import comparison_figure
 from her2ladder.analytics.evaluate.figures.confusion import confusion_figure
@@ -25,6 +24,7 @@ from her2ladder.analytics.evaluate.figures.feature_sets import candidates_figure
 from her2ladder.analytics.evaluate.figures.precision_recall import precision_recall_figure
 from her2ladder.analytics.evaluate.figures.roc import roc_figure
 from her2ladder.analytics.explain.figure import shap_bars_figure, shap_beeswarm_figure
+from her2ladder.analytics.figures.boxes import boxes_figure
 from her2ladder.analytics.figures.style import Sheet, journal_style
 from her2ladder.analytics.odds.figure import forest_figure
 from her2ladder.analytics.survival.figure import kaplan_meier_figure

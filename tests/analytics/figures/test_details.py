@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from her2ladder.analytics.contrast.figure import boxes_figure
 from her2ladder.analytics.evaluate.figures.comparison import comparison_figure
+from her2ladder.analytics.figures.boxes import boxes_figure
 from her2ladder.analytics.figures.style import COLUMN_MM, PAGE_MM, Sheet
 from her2ladder.analytics.odds.figure import forest_figure
 from her2ladder.analytics.survival.figure import kaplan_meier_figure

@@ -1,0 +1,10 @@
+-- Cells of each type in each patient's in-situ sections; cells that quality control left out are not counted.
+--
+-- patient_id  patient
+-- type        cell type, Unassigned among them
+-- n           cells of the type
+-- n_all       cells of the patient
+SELECT s.patient_id, t.type, count(*) AS n, sum(count(*)) OVER (PARTITION BY s.patient_id) AS n_all
+FROM cell_type AS t JOIN slide AS s ON s.slide_id = t.slide_id AND s.stain = 'Xenium'
+WHERE t.type <> 'LowQuality'
+GROUP BY s.patient_id, t.type ORDER BY s.patient_id, t.type
