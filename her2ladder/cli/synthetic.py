@@ -28,6 +28,8 @@ def simulate(
         str, typer.Option("--format", help="hovernet (JSON with outlines) or parquet (points with membrane measures).")
     ] = "hovernet",
     no_slides: Annotated[bool, typer.Option("--no-slides", help="A feature table instead of slides: for cohort statistics.")] = False,
+    xenium: Annotated[bool, typer.Option("--xenium", help="In-situ sections instead: 11 of Low and 10 of High, --cells each.")] = False,
+    null: Annotated[bool, typer.Option("--null", help="With --xenium: plant nothing.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same bytes.")] = 1,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
 ) -> None:
@@ -45,12 +47,21 @@ def simulate(
 
     if paper and patients:
         raise InputError("--paper has its own number of patients: leave --patients out")
-    plan = plans.paper() if paper else plans.scaled(patients) if patients else plans.demo()
+    if xenium and (paper or stain or no_slides):
+        raise InputError("--xenium takes --patients, --cells, --null and --seed alone")
+    if null and not xenium:
+        raise InputError("--null goes with --xenium")
+    plan = plans.paper() if paper else plans.scaled(patients) if patients and not xenium else plans.demo()
     plan = replace(plan, cell_format=format_)
     plan = replace(plan, cells_per_slide=cells) if cells else plan
     plan = replace(plan, stains=tuple(stain)) if stain else plan
-    if no_slides:
-        written: object = simulate_features(folder, plan, seed)
+    if xenium:
+        from her2ladder.analytics.simulate.xenium import simulate_xenium
+
+        n = patients or 21
+        written: object = simulate_xenium(folder, n_low=n - n // 2, n_high=n // 2, cells=cells or 2000, seed=seed, null=null)
+    elif no_slides:
+        written = simulate_features(folder, plan, seed)
     else:
         with Progress("slides", "slides") as progress:
             written = write(folder, plan, seed, workers=workers, progress=progress)

@@ -255,6 +255,14 @@ def test_a_panel_of_another_species_names_the_markers_that_it_lacks() -> None:
         offered(load_markers("breast"), {"Erbb2", "Cd3e", "Krt8"})
 
 
+def test_a_type_that_the_panel_cannot_tell_from_another_is_not_offered() -> None:
+    panel = {"CD3E", "CD4", "IL7R", "EPCAM", "KRT8"}  # of Treg's markers only CD3E and CD4, which Th has too
+    kept, absent, lacking = offered(load_markers("breast"), panel)
+    assert [one.name for one in kept] == ["Tumour", "Th"]
+    assert "Treg" in absent
+    assert "FOXP3" in lacking
+
+
 @pytest.mark.parametrize(
     "text, said",
     [

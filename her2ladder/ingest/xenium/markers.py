@@ -112,11 +112,13 @@ def best(scored: Floats, min_score: float, min_margin: float) -> tuple[NDArray[n
 
 
 def offered(markers: Markers, panel: set[str]) -> tuple[tuple[Type, ...], list[str], list[str]]:
-    """Return the types with at least two positive markers on a panel, the types without, and the marker genes that it lacks.
+    """Return the types with at least two positive markers on a panel that are not all another type's too, the other types, and the marker genes that it lacks.
 
     raises   InputError where fewer than two types are left: the panel is another tissue's or another species'
     """
-    kept = tuple(one for one in markers.types if len(set(one.positive) & panel) >= LEAST_MARKERS)
+    enough = [one for one in markers.types if len(set(one.positive) & panel) >= LEAST_MARKERS]
+    # Chosen: where a panel leaves a type only markers that another type has too (Treg without FOXP3), its cells cannot be told from the other's.
+    kept = tuple(one for one in enough if not any(set(one.positive) & panel < set(other.positive) & panel for other in enough))
     lacking = [gene for gene in markers.genes if gene not in panel]
     if len(kept) < 2:
         shown = ", ".join(lacking[:10]) + (f" … ({len(lacking)} in all)" if len(lacking) > 10 else "")

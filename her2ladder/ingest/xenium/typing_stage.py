@@ -164,7 +164,13 @@ def _types(
         raise InputError(f"slide {slide_id}: wanted counts to type its cells by markers, found none; bring labels by --labels FILE.csv")
     panel = set(this.fetch("expression/panel", slide_id=slide_id).column("gene").to_pylist())
     types, absent, lacking = offered(how.markers, panel)
-    notes = [f"not offered, fewer than two markers on the panel: {', '.join(absent)}"] if absent else []
+    notes = (
+        [
+            f"not offered, because the panel has fewer than two of their markers, or only markers that another type has too: {', '.join(absent)}"
+        ]
+        if absent
+        else []
+    )
     notes += (
         [f"{len(lacking)} marker genes are not on the panel: {', '.join(lacking[:10])}{' …' if len(lacking) > 10 else ''}"]
         if lacking
