@@ -14,7 +14,7 @@ from her2ladder.schema.vocabulary import CLASSES, OTHER
 def test_the_presets_are_these() -> None:
     assert preset_names() == [
         *("cellvit-pannuke", "consep", "her2-membrane", "hovernet-pannuke+monusac", "hovernext-lizard", "instanseg", "lizard"),
-        *("monusac", "nucls", "pannuke", "store"),
+        *("monusac", "nucls", "pannuke", "store", "xenium"),
     ]
 
 
