@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from her2ladder.cli.demo_slides import can_segment, run_slides
 from her2ladder.cli.output import say
 from her2ladder.errors import InputError, StageError
 
@@ -31,6 +32,10 @@ def run_demo(ladder: Ladder, folder: Path, seed: int, workers: int) -> None:
         say(f"$ ladder {' '.join(_shown(word) for word in step)}")
         _call(ladder, step)
         say(f"  {time.monotonic() - clock:.1f} s")
+    if can_segment():
+        run_slides(lambda step: _told(ladder, step), folder / "slides", seed)
+    else:
+        say("  slides are not segmented: that needs the extra [segment] (pip install 'her2ladder[segment]')")
     say(f"done in {time.monotonic() - started:.0f} s; everything here is SYNTHETIC")
     say(f"  the store     {folder / 'store'}   (ladder --store {folder / 'store'} sql 'SELECT * FROM score_current')")
     say(f"  the page      {folder / 'results' / 'report.html'}")
@@ -56,6 +61,11 @@ def _steps(folder: Path, seed: int, workers: int) -> list[list[str]]:
         [*at, "report", "-o", str(results / "report.html")],
         [*at, "check"],
     ]
+
+
+def _told(ladder: Ladder, step: list[str]) -> None:
+    say(f"$ ladder {' '.join(_shown(word) for word in step)}")
+    _call(ladder, step)
 
 
 def _call(ladder: Ladder, step: list[str]) -> None:

@@ -26,6 +26,9 @@ def features(
     slide_id: Annotated[list[str] | None, typer.Option("--slide-id", help="Only this slide; once for each.")] = None,
     centralities: Annotated[bool, typer.Option("--centralities", help="Also coreness, closeness, betweenness … of each cell.")] = False,
     morphology: Annotated[bool, typer.Option("--morphology", help="Also the shape of each cell's outline.")] = False,
+    leave_out: Annotated[
+        str | None, typer.Option("--leave-out", help="Cells of tiles with these flags are not counted: out_of_focus,pen,fold,blank.")
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again what is there.")] = False,
@@ -40,7 +43,7 @@ def features(
     from her2ladder.analytics.features.stage import compute_features, summary
     from her2ladder.cli.progress import Progress
 
-    settings = Settings(radius_um, k, engine, centralities, morphology)
+    settings = Settings(radius_um, k, engine, centralities, morphology, tuple(sorted(set((leave_out or "").split(",")) - {""})))
     with Progress("slides", "cells") as progress:
         outcomes = compute_features(
             open_store(context),

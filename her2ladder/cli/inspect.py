@@ -123,14 +123,24 @@ def map_(
     slide_id: Annotated[str, typer.Argument(metavar="SLIDE", help="Slide to draw.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="map.png or map.html")],
     stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
+    over: Annotated[
+        Path | None, typer.Option("--over", metavar="FILE", help="The slide's own file: its image lies beneath the cells.")
+    ] = None,
 ) -> None:
     """Draw the cells of a slide by class: a picture (.png), or one self-contained page to zoom in (.html).
 
     Example: `ladder map SYN-0001-HE -o map.html`
     """
+    from her2ladder.analytics.cellmap.over import Over
     from her2ladder.analytics.cellmap.stage import draw_map
 
-    n = draw_map(open_store(context), slide_id, stain, output)
+    def read_image(extent_um: tuple[float, float, float, float], mpp: tuple[float, float]) -> Over:
+        from her2ladder.ingest.segmentation.slides.look import image_of
+
+        assert over is not None
+        return Over(*image_of(over, mpp, extent_um))
+
+    n = draw_map(open_store(context), slide_id, stain, output, read_image if over else None)
     say(f"{n:,} cells drawn to {output}")
 
 

@@ -26,6 +26,7 @@ from her2ladder.cli import (
     membranes,
     model,
     report,
+    segment,
     store,
     synthetic,
     table1,
@@ -46,7 +47,7 @@ app = typer.Typer(
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
 for part in (
-    store, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
+    store, segment, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
     synthetic,
 ):  # fmt: skip
     part.register(app)

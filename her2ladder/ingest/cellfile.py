@@ -20,7 +20,7 @@ from her2ladder.ingest.cellrows import UNLABELLED, Frame, Judge, checked_mpp
 from her2ladder.ingest.duplicates import Doubles, find_doubles
 from her2ladder.ingest.ids import IdIndex
 from her2ladder.ingest.plausible import NuclearAreas
-from her2ladder.ingest.readers.base import CellBatch, Ints, ReadOptions
+from her2ladder.ingest.readers.base import CellBatch, Ints, Reader, ReadOptions
 from her2ladder.ingest.readers.registry import AUTO, reader_for
 from her2ladder.ingest.runs import RUN_BYTES, Block, TileSorter, in_groups_of, without
 from her2ladder.ingest.source_files import sha256_of_source, stamp_of
@@ -48,6 +48,7 @@ class CellSource:
     slide_mpp           micrometres per pixel at level 0, where known
     source_sha256       of the file, where the caller has it already
     calibration, calibration_factor   what HER2 membranes were measured with; stands in every row
+    reader              the reader of the source, where it is not one of the registry's
     """
 
     slide_id: str
@@ -65,6 +66,7 @@ class CellSource:
     mpp_as_given: bool = False
     duplicates: Literal["keep", "drop", "refuse"] = "keep"
     source_sha256: str | None = None
+    reader: Reader | None = None
     options: ReadOptions = field(default_factory=ReadOptions)
     run_bytes: int = RUN_BYTES
     calibration: str | None = None
@@ -115,8 +117,8 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     """
     started = time.perf_counter()
     _check_spec(source, spec)
-    reader, why = reader_for(source, spec.format)
-    before = stamp_of(source, spec.format)
+    reader, why = (spec.reader, "as we wrote it") if spec.reader else reader_for(source, spec.format)
+    before = stamp_of(source, reader)
     source_sha256 = spec.source_sha256 or sha256_of_source(source, spec.format)
     options = ReadOptions(**{**spec.options.__dict__, "columns": spec.columns})
     draft = out_dir / f".cells-{uuid.uuid4().hex}.parquet"
@@ -127,7 +129,7 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
             areas.add(block)
             sorter.add(block, tiles)
         counts, n_rows, constants, doubles, repeats = _write(draft, source, spec, judge, sorter)
-        if stamp_of(source, spec.format) != before:
+        if stamp_of(source, reader) != before:
             raise InputError(f"{source}: changed while it was read: read it again")
     return WrittenCells(
         path=draft,

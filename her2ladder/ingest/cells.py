@@ -17,7 +17,7 @@ from her2ladder.ingest.source import Defaults, HowToRead, Source
 from her2ladder.ingest.source_files import sha256_of_source
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
-from her2ladder.queries.run import run, to_json
+from her2ladder.queries.run import Run, run, to_json
 from her2ladder.schema import lake
 from her2ladder.schema.labels import LabelMap, load_label_map
 from her2ladder.schema.store import Store
@@ -67,7 +67,7 @@ class Ingested:
 
 
 @dataclass(frozen=True)
-class _Done:
+class Done:
     """What a worker hands back: the file is in the lake, but no manifest row names it yet."""
 
     written: WrittenCells
@@ -91,17 +91,17 @@ def ingest_cells(
     source   design 4
     """
     sources = plan_sources(paths, told)
-    words = _vocabularies(store)
+    words = vocabularies(store)
     maps = {(s.label_map, s.stain): load_label_map(s.label_map, s.stain, words.get(s.stain)) for s in sources}
-    _check_known(store, sources, maps, words)
-    known = _known(store)
+    check_known(store, sources, maps, words)
+    known = known_cells(store)
     pending, result = [], {}
     for source in sources:
         if source.fault:
             pending.append(source)
             continue
         source = replace(source, sha256=sha256_of_source(source.path, source.format))
-        if _how_read(source, maps[source.label_map, source.stain]) == known.get((source.slide_id, source.stain)):
+        if how_read(source, maps[source.label_map, source.stain]) == known.get((source.slide_id, source.stain)):
             result[source.slide_id, source.stain] = Ingested(source, "unchanged")
         else:
             pending.append(source)
@@ -126,23 +126,27 @@ def _read(
             arguments = {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
             with run(store, "ingest cells", arguments, since=since) as this:
                 for source, outcome in batch:
-                    this.inputs[source.path.name] = source.sha256
-                    this.append(QUARANTINE, _quarantine_rows(source, outcome))
-                    if isinstance(outcome, _Done):
-                        label_map = maps[source.label_map, source.stain]
-                        for table, rows in _key_rows(source, label_map):
-                            this.insert_new(table, rows)
-                        this.append(MANIFEST, [_manifest_row(source, label_map, outcome)])
-                        this.n_lake_rows += outcome.written.n_rows
+                    note_slide(this, source, outcome, maps[source.label_map, source.stain])
             since = time.monotonic()
             for source, outcome in batch:
-                one = _ingested(source, outcome)
+                one = ingested(source, outcome)
                 done, n_cells = done + 1, n_cells + one.n_cells
                 progress(done, len(sources), n_cells)
                 yield one
 
 
-def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: float, source: Source) -> _Done:
+def note_slide(this: Run, source: Source, outcome: Done | LadderError, label_map: LabelMap) -> None:
+    """Put a slide's rows into a run: its keys and its place in the lake, or why it was refused."""
+    this.inputs[source.path.name] = source.sha256
+    this.append(QUARANTINE, _quarantine_rows(source, outcome))
+    if isinstance(outcome, Done):
+        for table, rows in _key_rows(source, label_map):
+            this.insert_new(table, rows)
+        this.append(MANIFEST, [_manifest_row(source, label_map, outcome)])
+        this.n_lake_rows += outcome.written.n_rows
+
+
+def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: float, source: Source) -> Done:
     """A worker's part: one source to one Parquet file in the lake."""
     if source.fault:
         raise InputError(source.fault)
@@ -168,10 +172,10 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
     )
     written = write_cells(source.path, folder, spec)
     path, sha256 = lake.publish_file(root, written.path, "cells", source.slide_id, source.stain)
-    return _Done(written, path, sha256)
+    return Done(written, path, sha256)
 
 
-def _how_read(source: Source, label_map: LabelMap) -> str:
+def how_read(source: Source, label_map: LabelMap) -> str:
     """Everything that decides what the cells file says: the same text means that there is nothing to read."""
     told = {name: value for name, value in source.how.__dict__.items() if value != getattr(HowToRead(), name) and name != "allow_pickle"}
     return to_json(
@@ -185,18 +189,20 @@ def _how_read(source: Source, label_map: LabelMap) -> str:
             "size_px": [source.width_px, source.height_px],
             "format": source.format,
             "columns": dict(source.columns),
+            **({"segmentation": dict(source.made_with)} if source.made_with else {}),
+            **({"unavailable": list(label_map.unavailable)} if label_map.unavailable else {}),
         }
     )
 
 
-def _known(store: Store) -> dict[tuple[str, str], str]:
+def known_cells(store: Store) -> dict[tuple[str, str], str]:
     """Slide and stain -> how its current cells were read."""
     with store.reading() as con:
         rows = con.sql("SELECT slide_id, stain, parameters FROM manifest_current WHERE kind = 'cells'").fetchall()
     return {(slide_id, stain): parameters for slide_id, stain, parameters in rows}
 
 
-def _vocabularies(store: Store) -> dict[str, list[str]]:
+def vocabularies(store: Store) -> dict[str, list[str]]:
     """Stain -> classes in canonical order."""
     words: dict[str, list[str]] = {}
     with store.reading() as con:
@@ -205,7 +211,7 @@ def _vocabularies(store: Store) -> dict[str, list[str]]:
     return words
 
 
-def _check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], words: dict[str, list[str]]) -> None:
+def check_known(store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], words: dict[str, list[str]]) -> None:
     """A slide keeps its patient, unless that is only the slide's own name, of which nothing else is known; a stain keeps its vocabulary.
 
     raises   InputError
@@ -237,7 +243,7 @@ def _key_rows(source: Source, label_map: LabelMap) -> list[tuple[Any, list[dict[
     ]
 
 
-def _manifest_row(source: Source, label_map: LabelMap, done: _Done) -> dict[str, Any]:
+def _manifest_row(source: Source, label_map: LabelMap, done: Done) -> dict[str, Any]:
     written = done.written
     return {
         "kind": "cells",
@@ -250,7 +256,7 @@ def _manifest_row(source: Source, label_map: LabelMap, done: _Done) -> dict[str,
         "n_bytes": written.n_bytes,
         "schema_version": SCHEMA_VERSION,
         "cells_sha256": done.sha256,
-        "parameters": _how_read(source, label_map),
+        "parameters": how_read(source, label_map),
         "source_name": source.path.name,
         "source_sha256": source.sha256,
         "source_format": written.source_format,
@@ -264,7 +270,7 @@ def _manifest_row(source: Source, label_map: LabelMap, done: _Done) -> dict[str,
     }
 
 
-def _quarantine_rows(source: Source, outcome: _Done | LadderError) -> list[dict[str, Any]]:
+def _quarantine_rows(source: Source, outcome: Done | LadderError) -> list[dict[str, Any]]:
     where = {"source_name": source.path.name, "slide_id": source.slide_id, "stain": source.stain}
     if isinstance(outcome, LadderError):
         return [{**where, "what": "slide", "reason": str(outcome)[:2000]}]
@@ -277,7 +283,7 @@ def _quarantine_rows(source: Source, outcome: _Done | LadderError) -> list[dict[
     return [*rows, {**where, "what": "cell", "reason": f"{more} further cells, not listed"}] if more else rows
 
 
-def _ingested(source: Source, outcome: _Done | LadderError) -> Ingested:
+def ingested(source: Source, outcome: Done | LadderError) -> Ingested:
     if isinstance(outcome, LadderError):
         return Ingested(source, "refused", reason=str(outcome))
     written = outcome.written

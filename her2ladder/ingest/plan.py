@@ -159,12 +159,7 @@ def _checked(
         raise InputError(f"{where}: no stain: say --stain HE, --stain HER2, or a name of your vocabulary (manifest column stain)")
     if not _STAIN.match(stain):
         raise InputError(f"{where}: a stain is a word of letters and digits, found {stain[:40]!r}")
-    tcga = _TCGA.match(slide_id)
-    patient = patient_id or (tcga.group(1) if tcga else slide_id)
-    for what, value in (("slide_id", slide_id), ("patient_id", patient)):
-        check_id(value, what, where)
-        if "/" in value or "\\" in value:
-            raise InputError(f"{where}: {what} must not contain a path separator, found {value[:60]!r}")
+    patient = patient_of(slide_id, patient_id, where)
     if slide_mpp is not None:
         mpp_of(str(slide_mpp), where)
     return Source(
@@ -182,6 +177,20 @@ def _checked(
         height_px=told.height_px,
         how=told.how,
     )
+
+
+def patient_of(slide_id: str, patient_id: str | None, where: str) -> str:
+    """Return the slide's patient: the one told, the TCGA patient in the slide's name, or one of the slide's own name.
+
+    raises   InputError where one of the two cannot be an id
+    """
+    tcga = _TCGA.match(slide_id)
+    patient = patient_id or (tcga.group(1) if tcga else slide_id)
+    for what, value in (("slide_id", slide_id), ("patient_id", patient)):
+        check_id(value, what, where)
+        if "/" in value or "\\" in value:
+            raise InputError(f"{where}: {what} must not contain a path separator, found {value[:60]!r}")
+    return patient
 
 
 def _one_each(sources: list[Source]) -> list[Source]:

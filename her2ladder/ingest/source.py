@@ -74,6 +74,7 @@ class Source:
     width_px: int | None = None
     height_px: int | None = None
     how: HowToRead = HowToRead()
+    made_with: tuple[tuple[str, object], ...] = ()  # of a slide that we segmented: the network and what decides its cells
     sha256: str = ""
     fault: str = ""  # why this one cannot be read; it is quarantined and the others go on
 

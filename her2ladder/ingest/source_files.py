@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 from her2ladder.errors import InputError
+from her2ladder.ingest.readers.base import Reader
 from her2ladder.ingest.readers.registry import AUTO, reader_for
 from her2ladder.schema.lake import sha256_of
 
@@ -33,7 +34,7 @@ def sha256_of_source(path: Path, format_: str = AUTO) -> str:
     return hashlib.sha256("".join(told).encode()).hexdigest()
 
 
-def stamp_of(path: Path, format_: str = AUTO) -> Stamp:
+def stamp_of(path: Path, reader: Reader) -> Stamp:
     """Return what changes where a file of the source is written to."""
-    told = [file.stat() for file in files_of(path, format_)]
+    told = [file.stat() for file in ([path] if path.is_file() else reader.files(path))]
     return tuple((one.st_ino, one.st_size, one.st_mtime_ns) for one in told)

@@ -70,6 +70,13 @@ def proportions(stain: str, classes: Sequence[str]) -> list[Proportion]:
     return everything
 
 
+def speaks_of(stain: str, classes: Sequence[str]) -> dict[str, set[str]]:
+    """Return feature -> the classes whose cells it counts or measures."""
+    told = {p.name: {*p.numerator, *p.denominator} for p in proportions(stain, classes)}
+    pairs = ((a, b) for i, a in enumerate(classes) for b in classes[i:])
+    return told | {f"{a}_{b}_{family}": {a, b} for a, b in pairs for family in FAMILIES}
+
+
 def features(stain: str, classes: Sequence[str]) -> list[Feature]:
     """Return the dictionary of a stain in order: proportions, then pairs x families in canonical order."""
     rows: list[Feature] = []

@@ -2,7 +2,8 @@
 
 A map has `name`, optionally `stain`, optionally `[vocabulary] classes = [...]` (a stain's own classes in canonical order), and `[labels]`
 source label = class, where `Other` (stored, in no pair) and `drop` (not stored) are allowed. `identity = true` adds every class as a label.
-A label is text; a whole number stands as its digits. `""` (or `null`) is the label of a cell that has none, as in `"" = "Other"`; without such a line it is a bad cell.
+A label is text; a whole number stands as its digits. `unavailable = [...]` names classes that the segmenter cannot tell: what speaks of them is
+NULL for its slides, not 0. `""` (or `null`) is the label of a cell that has none, as in `"" = "Other"`; without such a line it is a bad cell.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from her2ladder.errors import InputError
 from her2ladder.schema.vocabulary import CLASSES, DROP, OTHER, XENIUM
 
-KEYS = ("name", "stain", "identity", "vocabulary", "labels")
+KEYS = ("name", "stain", "identity", "vocabulary", "labels", "unavailable")
 MAX_LABELS = 10_000  # the store numbers the labels of a file with 16 bits
 NO_LABEL = "null"
 
@@ -30,6 +31,7 @@ class LabelMap:
 
     classes   the stain's vocabulary in canonical order, without Other
     labels    source label -> class, Other or drop
+    unavailable   classes that the segmenter cannot tell
     sha256    of what the map says (name, stain, classes, labels), not of how its file is laid out
     """
 
@@ -38,6 +40,7 @@ class LabelMap:
     stain: str
     classes: tuple[str, ...]
     labels: dict[str, str]
+    unavailable: tuple[str, ...] = ()
 
 
 def preset_names() -> list[str]:
@@ -60,7 +63,7 @@ def load_label_map(name_or_path: str | Path, stain: str, vocabulary: Sequence[st
         told = tomllib.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{where}: wanted a label map in TOML, found: {str(error).splitlines()[0][:200]}") from error
-    return _checked(told, where, stain, vocabulary)
+    return label_map_of(told, where, stain, vocabulary)
 
 
 def _folder() -> Any:
@@ -75,7 +78,11 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _checked(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequence[str] | None) -> LabelMap:
+def label_map_of(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequence[str] | None = None) -> LabelMap:
+    """Return the map that a TOML file's content is; `where` stands before the error's line.
+
+    raises   InputError
+    """
     unknown = [key for key in told if key not in KEYS]
     if unknown:
         raise InputError(f"{where}: a label map has the keys {', '.join(KEYS)}; found also {', '.join(unknown[:5])}")
@@ -89,8 +96,22 @@ def _checked(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequen
     labels = _labels(told, where, stain, classes)
     # An in-situ section's classes come later and may grow: they are no part of how its cells were read.
     told_classes = () if stain == XENIUM and "vocabulary" not in told else classes
-    said = json.dumps({"name": name, "stain": stain, "classes": told_classes, "labels": labels}, sort_keys=True, ensure_ascii=False)
-    return LabelMap(name, hashlib.sha256(said.encode()).hexdigest(), stain, classes, labels)
+    unavailable = _unavailable(told, where, classes, labels)
+    content: dict[str, object] = {"name": name, "stain": stain, "classes": told_classes, "labels": labels}
+    if unavailable:
+        content["unavailable"] = unavailable
+    said = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return LabelMap(name, hashlib.sha256(said.encode()).hexdigest(), stain, classes, labels, unavailable)
+
+
+def _unavailable(told: Mapping[str, Any], where: str, classes: tuple[str, ...], labels: Mapping[str, str]) -> tuple[str, ...]:
+    given = told.get("unavailable", [])
+    if not isinstance(given, list) or not all(word in classes for word in given):
+        raise InputError(f"{where}: unavailable: wanted a list of {', '.join(classes)}, found {given!r}"[:500])
+    for word in given:
+        if word in labels.values():
+            raise InputError(f"{where}: unavailable: {word}: a label stands for it, so that it is not unavailable")
+    return tuple(given)
 
 
 def _classes(told: Mapping[str, Any], where: str, stain: str, vocabulary: Sequence[str] | None) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import duckdb
 
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
-from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION
+from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION, TILE_QUALITY
 from her2ladder.schema.vocabulary import MEMBRANE_THRESHOLDS
 
 
@@ -32,6 +32,7 @@ STEPS: Mapping[int, Sequence[str]] = {
     2: (  # 3 has thresholds and calibrations of membranes; the lake's new columns are NULL for older files
         *MEMBRANE_THRESHOLD.ddl("base"),
         *CALIBRATION_CONTROL.ddl("base"),
+        *TILE_QUALITY.ddl("base"),
         f"INSERT INTO base.membrane_threshold ({', '.join(MEMBRANE_THRESHOLDS)}, run) "
         f"VALUES ({', '.join(map(str, MEMBRANE_THRESHOLDS.values()))}, '{FIRST_RUN}')",
     ),

@@ -479,6 +479,25 @@ CALIBRATION_CONTROL = Table(
         RUN,
     ),
 )
+TILE_QUALITY = Table(
+    "tile_quality",
+    row="one tile of one segmentation, and what may be wrong with it",
+    columns=(
+        SLIDE_ID,
+        STAIN,
+        Column("x0_um", F64, "left edge of the tile, micrometres", required=True),
+        Column("y0_um", F64, "upper edge of the tile, micrometres", required=True),
+        Column("x1_um", F64, "right edge, not part of the tile, micrometres", required=True),
+        Column("y1_um", F64, "lower edge, not part of the tile, micrometres", required=True),
+        Column("tissue_share", F64, "share of the tile that is tissue", required=True),
+        Column("sharpness", F64, "share of the contrast that lies in fine detail; NULL without tissue"),
+        Column("pen_share", F64, "share of the tile that has the colours of ink", required=True),
+        Column("fold_share", F64, "share of the tile that is as dense as two layers", required=True),
+        Column("flags", TEXT, "blank, out_of_focus, pen, fold; with commas between; empty where nothing is wrong", required=True),
+        RUN,
+    ),
+    refers=((("slide_id", "stain"), "slide"),),
+)
 
 STORE_INFO = Table(
     "store_info",
@@ -513,5 +532,6 @@ CATALOG: tuple[Table, ...] = (
     QUARANTINE,
     MEMBRANE_THRESHOLD,
     CALIBRATION_CONTROL,
+    TILE_QUALITY,
 )
 BY_NAME: dict[str, Table] = {table.name: table for table in (*CATALOG, *LAKE.values())}

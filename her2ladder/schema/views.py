@@ -31,6 +31,7 @@ VIEW_FILES = (
     "analysis_result",
     "v_pcr",
     "v_km",
+    "tile_quality",
 )
 OVER_CELLS = ("membrane_threshold", "calibration", "membrane_class", "her2_summary")
 PLAIN = (

@@ -17,6 +17,7 @@ ROLES = ("construction", "temporal_validation", "trial_validation", "external_va
 SETTINGS = ("neoadjuvant", "adjuvant")
 HR_STATUS = ("positive", "negative")
 STAGES = ("0", "I", "IA", "IB", "II", "IIA", "IIB", "III", "IIIA", "IIIB", "IIIC", "IV")  # AJCC, breast
+TILE_FLAGS = ("blank", "out_of_focus", "pen", "fold")  # what may be wrong with a tile of a segmented slide
 BANDS = ("Low", "Medium", "High")
 
 # mpp outside these is a wrong unit or a DPI tag, never a scanner (segmentation.md: 352.8 has been seen).

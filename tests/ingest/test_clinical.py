@@ -180,7 +180,9 @@ def test_two_files_of_a_turned_score_are_on_one_scale(run_ladder: Any, tmp_path:
     assert "beyond 0 to 1 in the store and within in this file" in ingest("share", "z").err
 
 
-@pytest.mark.parametrize(("written", "held"), [("IIA", "IIA"), ("2a", "IIA"), ("Stage IIIC", "IIIC"), ("cII", "II"), ("3", "III"), ("4", "IV")])
+@pytest.mark.parametrize(
+    ("written", "held"), [("IIA", "IIA"), ("2a", "IIA"), ("Stage IIIC", "IIIC"), ("cII", "II"), ("3", "III"), ("4", "IV")]
+)
 def test_stages_are_held_in_roman(ingest: Any, ask: Any, written: str, held: str) -> None:
     assert ingest(f"patient_id,cohort,clinical_stage\nP1,A,{written}\n").code == 0
     assert ask("SELECT clinical_stage FROM patient") == [{"clinical_stage": held}]

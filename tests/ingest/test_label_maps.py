@@ -13,19 +13,18 @@ from her2ladder.schema.vocabulary import CLASSES, OTHER
 
 def test_the_presets_are_these() -> None:
     assert preset_names() == [
-        *("cellvit-pannuke", "consep", "her2-membrane", "hovernet-pannuke+monusac", "hovernext-lizard", "instanseg", "lizard"),
-        *("monusac", "nucls", "pannuke", "store", "xenium"),
+        *("cellvit-pannuke", "consep", "her2-membrane", "hovernet-pannuke+monusac", "hovernext-lizard", "instanseg"),
+        *("ladder-default", "lizard", "monusac", "nucls", "pannuke", "store", "untyped", "xenium"),
     ]
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_loads_for_its_stain(name: str) -> None:
     stain = {"her2-membrane": "HER2", "xenium": "Xenium"}.get(name, "HE")
-    classes = CLASSES.get(stain, ())  # an in-situ section's come with `ladder type`
     label_map = load_label_map(name, stain)
     assert label_map.name == name
-    assert label_map.classes == classes
-    assert set(label_map.labels.values()) <= {*classes, OTHER, "drop"}
+    assert label_map.classes == CLASSES.get(stain, ())
+    assert set(label_map.labels.values()) <= {*label_map.classes, OTHER, "drop"}
 
 
 @pytest.mark.parametrize(
@@ -111,3 +110,11 @@ def test_a_map_that_is_not_there_names_the_presets() -> None:
 def test_a_stain_without_a_vocabulary_asks_for_one() -> None:
     with pytest.raises(InputError, match=r"needs \[vocabulary\] classes"):
         load_label_map("store", "IMC")
+
+
+def test_a_class_that_a_label_stands_for_is_not_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text('name = "m"\nunavailable = ["Macro"]\n[labels]\n1 = "Macro"\n')
+    with pytest.raises(InputError, match="unavailable: Macro: a label stands for it"):
+        load_label_map(tmp_path / "m.toml", "HE")
+    (tmp_path / "m.toml").write_text('name = "m"\nunavailable = ["Macro"]\n[labels]\n1 = "Tumor"\n')
+    assert load_label_map(tmp_path / "m.toml", "HE").unavailable == ("Macro",)

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 from her2ladder.analytics.cellmap.cells import MapCells, dot_um, map_cells
 from her2ladder.analytics.cellmap.files import whole_file
 from her2ladder.analytics.cellmap.labels import NO_VALUE_COLOUR, plain_text, ramp_colours, summary, value_range
+from her2ladder.analytics.cellmap.over import DOT_SHARE, Over, as_data_url
 from her2ladder.analytics.cellmap.points import PackedPoints, pack_points
 from her2ladder.analytics.figures.palette import class_colours
 from her2ladder.errors import InputError
@@ -49,6 +50,7 @@ def write_html(
     extent_um: tuple[float, float, float, float] | None = None,
     max_points: int | None = None,
     seed: int = 0,
+    over: Over | None = None,
 ) -> None:
     """Write a slide's map as one self-contained page, whole or not at all; see `cells.map_cells` for the arrays.
 
@@ -56,14 +58,16 @@ def write_html(
     is_synthetic  puts a SYNTHETIC badge beside the title
     value         a number a cell, which the reader may colour by
     max_points    None: every cell. Else a seeded sample, and the page says so; counts stay the slide's
+    over          the slide's image, to be drawn beneath the cells
     raises        InputError for bad arrays
     """
     cells = map_cells(x_um, y_um, cls, classes, value=value, value_name=value_name, extent_um=extent_um).sample(max_points, seed)
     style, script = _PAGE_STYLE + map_style(), map_script()
-    figure = _figure("map", cells, title, stain, provenance, is_synthetic, seed, heading=1, look="is-page")
+    figure = _figure("map", cells, title, stain, provenance, is_synthetic, seed, heading=1, look="is-page", over=over)
     parts = {
         "script_hash": _source(script),
         "style_hash": _source(style),
+        "images": "img-src data:; " if over else "",
         "title": escape(f"{plain_text(title)}: cell map"),
         "style": style,
         "map": figure,
@@ -137,7 +141,17 @@ def _asset(name: str) -> str:
 
 
 def _figure(
-    map_id: str, cells: MapCells, title: str, stain: str, provenance: str, is_synthetic: bool, seed: int, *, heading: int, look: str
+    map_id: str,
+    cells: MapCells,
+    title: str,
+    stain: str,
+    provenance: str,
+    is_synthetic: bool,
+    seed: int,
+    *,
+    heading: int,
+    look: str,
+    over: Over | None = None,
 ) -> str:
     """Return the map's markup with its data; without script it still says what it shows and how many cells of each class."""
     packed = pack_points(cells)
@@ -151,7 +165,7 @@ def _figure(
 <header class="cmap-head"><h{heading} class="cmap-title" id="{map_id}-title">{name}</h{heading}>{badge}
 <p class="cmap-facts">{facts}</p></header>
 <div class="cmap-stage">
-<canvas class="cmap-canvas" tabindex="0" role="application" aria-roledescription="cell map" \
+{_image(over)}<canvas class="cmap-canvas" tabindex="0" role="application" aria-roledescription="cell map" \
 aria-label="Map of the cells of slide {name}" aria-describedby="{map_id}-help">The counts of each class stand beside the map.</canvas>
 <p class="cmap-note">Unpacking {packed.n:,} cells … (this needs JavaScript)</p>
 <div class="cmap-ring" hidden></div>
@@ -159,10 +173,10 @@ aria-label="Map of the cells of slide {name}" aria-describedby="{map_id}-help">T
 <div class="cmap-bar" aria-hidden="true"><span class="cmap-bar-text"></span><span class="cmap-bar-line"></span></div>
 <div class="cmap-readout"></div>
 </div>
-<div class="cmap-side">{_colour_choice(map_id, cells)}{_legend(map_id, cells, heading)}{sample}{_help(map_id, packed)}</div>
+<div class="cmap-side">{_colour_choice(map_id, cells)}{_image_choice(over)}{_legend(map_id, cells, heading)}{sample}{_help(map_id, packed)}</div>
 <figcaption class="cmap-foot">{escape(plain_text(provenance))}</figcaption>
 <p class="cmap-live cmap-hidden" role="status"></p>
-<script class="cmap-head-data" type="application/json">{_head(cells, packed)}</script>
+<script class="cmap-head-data" type="application/json">{_head(cells, packed, over)}</script>
 <script class="cmap-points" type="text/plain">{base64.b64encode(packed.gz).decode()}</script>
 </figure>"""
 
@@ -211,6 +225,14 @@ def _colour_choice(map_id: str, cells: MapCells) -> str:
     )
 
 
+def _image(over: Over | None) -> str:
+    return f'<img class="cmap-over" alt="" src="{as_data_url(over)}">' if over else ""
+
+
+def _image_choice(over: Over | None) -> str:
+    return '<label class="cmap-image"><input type="checkbox" checked> slide image</label>' if over else ""
+
+
 def _help(map_id: str, packed: PackedPoints) -> str:
     step = max(packed.step_x_um, packed.step_y_um) / 2
     return (
@@ -222,7 +244,7 @@ def _help(map_id: str, packed: PackedPoints) -> str:
     )
 
 
-def _head(cells: MapCells, packed: PackedPoints) -> str:
+def _head(cells: MapCells, packed: PackedPoints, over: Over | None = None) -> str:
     """Return what the script must know of the map as JSON that cannot end its own script element."""
     colours = class_colours(cells.classes)
     head: dict[str, Any] = {
@@ -233,7 +255,8 @@ def _head(cells: MapCells, packed: PackedPoints) -> str:
         "stepX": packed.step_x_um,
         "stepY": packed.step_y_um,
         "extent": cells.extent_um,
-        "dot": dot_um(cells),
+        "dot": dot_um(cells) * (DOT_SHARE if over else 1),
+        "over": over.extent_um if over else None,
         "classes": [{"name": plain_text(name), "colour": colours[name]} for name in cells.classes],
         "value": None,
     }

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from her2ladder.analytics.cellmap.cells import NUCLEUS_UM, MapCells, dot_um, map_cells
 from her2ladder.analytics.cellmap.labels import NO_VALUE_COLOUR, length_label, plain_text, ramp_colours, scale_bar_um, summary, value_range
+from her2ladder.analytics.cellmap.over import DOT_SHARE, Over, under
 from her2ladder.analytics.cellmap.raster import paint
 from her2ladder.analytics.cellmap.sheet import INK, Sheet
 from her2ladder.analytics.figures.palette import class_colours
@@ -45,6 +46,7 @@ def write_png(
     width_in: float = 7.0,
     dpi: int = 300,
     seed: int = 0,
+    over: Over | None = None,
 ) -> None:
     """Write the map of a slide's cells, all of them, as a PNG; see `cells.map_cells` for the arrays.
 
@@ -52,6 +54,7 @@ def write_png(
     is_synthetic  puts a SYNTHETIC badge beside the title
     value         colours cells by a number instead of by class
     seed          of the order in which cells are painted over each other
+    over          the slide's image, to be drawn beneath the cells
     raises        InputError for bad arrays or a sheet outside 2..40 inches
     """
     if not (2.0 <= width_in <= _MAX_PICTURE_IN and 50 <= dpi <= 1200):
@@ -61,7 +64,7 @@ def write_png(
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
         sheet = Sheet(width_in, dpi)
         _header(sheet, cells, title, stain, is_synthetic)
-        _ground(sheet, cells, seed)
+        _ground(sheet, cells, seed, over)
         _legend(sheet, cells)
         _footer(sheet, provenance)
         sheet.save(Path(path), {"Title": plain_text(title), "Description": plain_text(provenance)})
@@ -98,18 +101,20 @@ def _header(sheet: Sheet, cells: MapCells, title: str, stain: str, is_synthetic:
     sheet.down(20)
 
 
-def _ground(sheet: Sheet, cells: MapCells, seed: int) -> None:
+def _ground(sheet: Sheet, cells: MapCells, seed: int, over: Over | None) -> None:
     """The cells, framed, and the scale bar below."""
     left, top, right, bottom = cells.extent_um
     pad = round(5 * sheet.point)
     for _ in range(2):  # a second time where the dots at the border need more room than the first gave
         scale = min((sheet.inner - 2 * pad) / (right - left), (_TALLEST * sheet.inner - 2 * pad) / (bottom - top))  # pixels a micrometre
-        diameter = float(np.clip(dot_um(cells) * scale, 1.6, max(2.2 * sheet.point, NUCLEUS_UM * scale)))
+        diameter = float(np.clip(dot_um(cells) * scale * (DOT_SHARE if over else 1), 1.6, max(2.2 * sheet.point, NUCLEUS_UM * scale)))
         pad = max(pad, ceil(diameter / 2) + 1)
     width, height = round((right - left) * scale) + 2 * pad, round((bottom - top) * scale) + 2 * pad
     indent = (sheet.inner - width) // 2
     colours = _cell_colours(cells)
     picture = paint((cells.x_um - left) * scale + pad, (cells.y_um - top) * scale + pad, colours, width, height, diameter, seed)
+    if over is not None:
+        sheet.image(indent, under(over, (left - pad / scale, top - pad / scale), scale, width, height))
     sheet.image(indent, picture)
     sheet.box(indent, 0, width, height, fill=False, edgecolor=FRAME, linewidth=0.6)
     if not len(cells.x_um):

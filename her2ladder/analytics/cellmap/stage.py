@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from her2ladder.analytics.cellmap.over import Over
 from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.catalog import query
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.vocabulary import OTHER
 
+ReadImage = Callable[[tuple[float, float, float, float], tuple[float, float]], Over]
 
-def draw_map(store: Store, slide_id: str, stain: str | None, output: Path) -> int:
+
+def draw_map(store: Store, slide_id: str, stain: str | None, output: Path, read_image: ReadImage | None = None) -> int:
     """Draw the cells of a slide by class to a .png or .html; return how many there are.
 
+    read_image   gives the slide's image of a box in micrometres (left, top, right, bottom), given its mpp: drawn beneath the cells
     raises   MissingError where there is no such slide; InputError where it has two stains and none is named, or for another ending
     """
     from her2ladder.analytics.cellmap.page import write_html
@@ -27,6 +32,10 @@ def draw_map(store: Store, slide_id: str, stain: str | None, output: Path) -> in
         raise InputError(f"{output}: wanted a name that ends in .png or .html")
     cells = slide_cells(store, slide_id, stain)
     title = f"{slide_id} ({cells['stain']})"
+    over = None
+    if read_image is not None and len(cells["x_um"]):
+        x, y = cells["x_um"], cells["y_um"]
+        over = read_image((float(x.min()), float(y.min()), float(x.max()), float(y.max())), cells["mpp"])
     writer = write_png if output.suffix.lower() == ".png" else write_html
     writer(
         output,
@@ -38,6 +47,7 @@ def draw_map(store: Store, slide_id: str, stain: str | None, output: Path) -> in
         stain=cells["stain"],
         provenance=cells["provenance"],
         is_synthetic=cells["is_synthetic"],
+        over=over,
     )
     return len(cells["x_um"])
 
@@ -45,8 +55,11 @@ def draw_map(store: Store, slide_id: str, stain: str | None, output: Path) -> in
 def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any]:
     """Return centroids (n,), class numbers (n,) and class names (Other last) of one slide, and where they come from."""
     with store.reading() as con:
-        found = con.execute("SELECT stain, sha256, run, patient_id FROM slide WHERE slide_id = ? ORDER BY stain", [slide_id]).fetchall()
-        stain, sha256, run_id, patient = _chosen(found, slide_id, stain)
+        found = con.execute(
+            "SELECT stain, sha256, run, patient_id, source_format, coalesce(slide_mpp, mpp_x), coalesce(slide_mpp, mpp_y) FROM slide WHERE slide_id = ? ORDER BY stain",
+            [slide_id],
+        ).fetchall()
+        stain, sha256, run_id, patient, made_by, *mpp = _chosen(found, slide_id, stain)
         words = [w for (w,) in con.execute("SELECT cell_class FROM vocabulary WHERE stain = ? ORDER BY position", [stain]).fetchall()]
         table = arrow_table(con, query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain})
         cohort = con.execute("SELECT cohort FROM patient WHERE patient_id = ?", [patient]).fetchall()
@@ -58,12 +71,21 @@ def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any
         "cls": cls,
         "classes": classes,
         "stain": stain,
-        "provenance": f"cells {sha256[:12]}, run {run_id}",
+        "provenance": f"cells {sha256[:12]}, run {run_id}{maker(made_by)}",
+        "mpp": (mpp[0], mpp[1]),
         "is_synthetic": any("synthetic" in str(name).lower() for (name,) in cohort) or patient.startswith("SYN-"),
     }
 
 
-def _chosen(found: list[tuple[str, str, str, str]], slide_id: str, stain: str | None) -> tuple[str, str, str, str]:
+def maker(source_format: str | None) -> str:
+    """Return which network made a slide's cells, as the end of a sentence, where LADDER made them; the default is for demonstration."""
+    word = (source_format or "").partition("segmented: ")[2]
+    if not word:
+        return ""
+    return f", segmented by the {word} network" + (" (demonstration grade)" if word == "default" else "")
+
+
+def _chosen(found: list[tuple[Any, ...]], slide_id: str, stain: str | None) -> tuple[Any, ...]:
     if not found:
         raise MissingError(f'no slide called {slide_id!r} in the store; `ladder sql "SELECT slide_id, stain FROM slide"` lists them')
     fitting = [row for row in found if stain in (None, row[0])]

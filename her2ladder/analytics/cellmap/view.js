@@ -47,9 +47,17 @@ function startMap(root) {
   }
   function draw() {
     if (!renderer || !points) return;
+    placeImage();
     renderer.draw(view, head, clamp(head.dot * view.scale, 1.25, Math.max(3, 8 * view.scale)));
     scaleBar();
     placeRing();
+  }
+  const image = part("over");
+  function placeImage() {
+    if (!image || !image.naturalWidth) return;
+    const [x0, y0, x1, y1] = head.over;
+    const wide = (x1 - x0) / image.naturalWidth, high = (y1 - y0) / image.naturalHeight;
+    image.style.transform = `translate(${(x0 - view.left) * view.scale}px, ${(y0 - view.top) * view.scale}px) scale(${wide * view.scale}, ${high * view.scale})`;
   }
   function scaleBar() {
     const longest = clamp(view.width / 4, 60, 180) / view.scale, power = 10 ** Math.floor(Math.log10(longest));
@@ -169,6 +177,8 @@ function startMap(root) {
     root.querySelectorAll(".cmap-only").forEach((button, k) => {
       button.addEventListener("click", () => { boxes.forEach((box, j) => { box.checked = j === k; }); apply(); });
     });
+    const beneath = root.querySelector(".cmap-image input");
+    if (beneath) { beneath.addEventListener("change", () => { image.hidden = !beneath.checked; }); image.addEventListener("load", redraw); }
     part("all").addEventListener("click", () => { const to = !boxes.every((box) => box.checked); boxes.forEach((box) => { box.checked = to; }); apply(); });
     const choice = root.querySelector(".cmap-colour select");
     if (choice) choice.addEventListener("change", () => { byValue = choice.value === "value"; root.classList.toggle("is-by-value", byValue); if (points) recolour(); });

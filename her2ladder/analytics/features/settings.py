@@ -17,11 +17,13 @@ class Settings:
     engine: str = "kernel"
     centralities: bool = False
     morphology: bool = False
+    leave_out: tuple[str, ...] = ()  # cells of tiles with one of these flags are not counted
 
     @property
     def parameters(self) -> str:
         """What is stored beside the values: the engine is not in it, since it changes nothing."""
-        return to_json({"radius_um": self.radius_um, "k": self.k})
+        left_out = {"leave_out": list(self.leave_out)} if self.leave_out else {}
+        return to_json({"radius_um": self.radius_um, "k": self.k, **left_out})
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,5 @@ class SlideTask:
     sha256: str
     n_cells: int
     classes: tuple[str, ...]
+    unavailable: tuple[str, ...] = ()  # classes that its segmenter cannot tell
+    left_out: tuple[tuple[float, float, float, float], ...] = ()  # tiles whose cells are not counted: x0, y0, x1, y1 in um

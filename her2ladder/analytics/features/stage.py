@@ -27,10 +27,10 @@ from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
-from her2ladder.schema.dictionary import proportions
+from her2ladder.schema.dictionary import proportions, speaks_of
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
-from her2ladder.schema.vocabulary import XENIUM
+from her2ladder.schema.vocabulary import TILE_FLAGS, XENIUM
 
 Report = Callable[[int, int, int], None]
 ENGINES = ("kernel", "sql")
@@ -105,10 +105,14 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
         raise StageError(
             f"{task.path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend` withdraws them, ingest again"
         ) from error
+    kept = without_tiles(cells, task.left_out)
+    n_left_out = cells.num_rows - kept.num_rows
+    cells = kept
     number = class_numbers(cells.column("cell_class"), task.classes)
     if task.stain == XENIUM and not (number >= 0).any():
         raise InputError(f"slide {task.slide_id}: its cells have no type yet: run `ladder type` first")
     profiles, values = _profile(settings, task, cells, number)
+    values = without_unavailable(values, task.stain, task.classes, task.unavailable)
     folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)
     files = [
         _into_lake(
@@ -120,7 +124,7 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
             len(profiles),
         )
     ]
-    notes: list[str] = []
+    notes = [f"{n_left_out:,} cells of {len(task.left_out):,} flagged tiles are not counted"] if n_left_out else []
     if settings.centralities or settings.morphology:
         from her2ladder.analytics.features.extras import extra_files  # compiles its kernels on import: only where it was asked for
 
@@ -128,6 +132,17 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
             files.append(_into_lake(root, kind, task, settings, draft, n_rows))
             notes += [note] if note else []
     return Profiled(tuple(files), tuple(values), tuple(notes))
+
+
+def without_tiles(cells: pa.Table, tiles: Sequence[tuple[float, float, float, float]]) -> pa.Table:
+    """Return the cells whose centroid lies in none of the tiles; a tile's left and upper edge belong to it."""
+    if not tiles:
+        return cells
+    x, y = (cells.column(name).to_numpy() for name in ("x_um", "y_um"))
+    keep = np.ones(len(x), dtype=np.bool_)
+    for x0, y0, x1, y1 in tiles:
+        keep &= ~((x >= x0) & (x < x1) & (y >= y0) & (y < y1))
+    return cells.filter(pa.array(keep))
 
 
 def class_numbers(words: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -139,6 +154,14 @@ def class_numbers(words: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray[
         table = np.array([known.get(word, -1) for word in encoded.dictionary.to_pylist()] or [-1], dtype=np.int32)
         parts.append(table[encoded.indices.to_numpy(zero_copy_only=False)])
     return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+
+
+def without_unavailable(values: Sequence[SlideValue], stain: str, classes: Sequence[str], unavailable: Sequence[str]) -> list[SlideValue]:
+    """Return the values, NULL for those that speak of a class that the slide's segmenter cannot tell: none found is not none there."""
+    if not unavailable:
+        return list(values)
+    unknown = {name for name, words in speaks_of(stain, classes).items() if words & set(unavailable)}
+    return [value._replace(value=None) if value.feature in unknown else value for value in values]
 
 
 def _profile(
@@ -196,6 +219,7 @@ def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, 
         "k": settings.k,
         "centralities": settings.centralities,
         "morphology": settings.morphology,
+        "leave_out": list(settings.leave_out),
     }
     with run(store, "features", arguments, since=since) as this:
         for task, result in batch:
@@ -237,6 +261,10 @@ def _tasks(
         for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
             words.setdefault(stain, []).append(word)
         held = con.sql("SELECT slide_id, stain, kind, cells_sha256, parameters FROM manifest_current").fetchall()
+        tiles = _flagged(con, settings.leave_out)
+    unavailable = {
+        (slide, stain): tuple(json.loads(told).get("unavailable", ())) for slide, stain, kind, _, told in held if kind == "cells"
+    }
     done = {(slide, stain, kind, sha) for slide, stain, kind, sha, told in held if json.loads(told) == json.loads(settings.parameters)}
     unknown = sorted(set(slides) - {row[0] for row in rows})
     if unknown:
@@ -249,15 +277,31 @@ def _tasks(
     for slide_id, stain, path, sha256, n_cells in rows:
         if (slides and slide_id not in slides) or (only is not None and stain != only):
             continue
-        task = SlideTask(slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())))
+        of = (slide_id, stain)
+        task = SlideTask(
+            slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())), unavailable.get(of, ()), tuple(tiles.get(of, ()))
+        )
         is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
         (unchanged if is_done else tasks).append(task)
     return tasks, unchanged
 
 
+def _flagged(con: Any, flags: Sequence[str]) -> dict[tuple[str, str], list[tuple[float, float, float, float]]]:
+    """Return slide and stain -> the tiles that have one of the flags, in order."""
+    found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
+    asked = "SELECT slide_id, stain, flags, x0_um, y0_um, x1_um, y1_um FROM tile_quality ORDER BY ALL"
+    for slide, stain, told, *box in con.sql(asked).fetchall() if flags else ():
+        if set(told.split(",")) & set(flags):
+            found.setdefault((slide, stain), []).append((box[0], box[1], box[2], box[3]))
+    return found
+
+
 def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
         raise InputError(f"--engine: wanted {' or '.join(ENGINES)}, found {settings.engine!r}")
+    for flag in settings.leave_out:
+        if flag not in TILE_FLAGS:
+            raise InputError(f"--leave-out: wanted some of {', '.join(TILE_FLAGS)}, found {flag!r}")
     if not 0 < settings.radius_um <= 1000:
         raise InputError(f"--radius-um: wanted more than 0 and at most 1000 micrometres, found {settings.radius_um:g}")
     if not 1 <= settings.k <= 100:

@@ -229,7 +229,9 @@ def test_real_tiles_rank_as_their_names(shared_data) -> None:  # type: ignore[no
     from PIL import Image
 
     names = {"strong": "continuous_strong_*", "moderate": "continuous_moderate_*", "weak": "*weak_[45t]*", "very weak": "*very_weak_*"}
-    tiles = {w: [np.asarray(Image.open(p).convert("RGB")) for p in sorted((shared_data / "claudin18_dab").glob(g))] for w, g in names.items()}
+    tiles = {
+        w: [np.asarray(Image.open(p).convert("RGB")) for p in sorted((shared_data / "claudin18_dab").glob(g))] for w, g in names.items()
+    }
     white = white_of(np.vstack([tile for group in tiles.values() for tile in group]))
     share = {}
     for word, group in tiles.items():
