@@ -101,7 +101,10 @@ def export(
     slide_id: Annotated[str | None, typer.Option("--slide-id", help="Slide to export; all where left out (csv, parquet, h5ad).")] = None,
     stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
     format_: Annotated[
-        str, typer.Option("--format", help="geojson (QuPath), hovernet, geoparquet, tiatoolbox, h5ad, spatialdata, csv or parquet.")
+        str,
+        typer.Option(
+            "--format", help="geojson (QuPath), hovernet, geoparquet, gpkg (QGIS), tiatoolbox, h5ad, spatialdata, csv or parquet."
+        ),
     ] = "geojson",
     output: Output = None,
 ) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.clinical_words import ENDPOINT, FALSE, NEGATIVE, POSITIVE, TRUE, are_persons, bare, is_contact, is_private_name
+from her2ladder.ingest.clinical_values import BOOLEANS, DATE, MAX_TEXT, checked_covariate, checked_value
+from her2ladder.ingest.clinical_words import ENDPOINT, are_persons, is_contact, is_private_name
 from her2ladder.ingest.column_map import KNOWN, ColumnMap, apply_map, load_map
 from her2ladder.ingest.near_ids import better_rule, matched, rules_named
 from her2ladder.ingest.tables import patient_ids, read_table, source_hash
@@ -21,18 +20,9 @@ from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_CLINICAL
-from her2ladder.schema.vocabulary import HR_STATUS, ROLES, SETTINGS, STAGES
+from her2ladder.schema.vocabulary import ROLES
 
-MAX_TEXT = 60
 LONGEST_LIKELY_MONTHS = 600.0
-_DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}|^\d{1,2}[./]\d{1,2}[./]\d{2,4}$")
-_RANGES = {"age_years": (0.0, 120.0), "tils_percent": (0.0, 100.0), "os_months": (0.0, math.inf), "dfs_months": (0.0, math.inf)}
-_BOOLEANS = ("is_pcr", "os_event", "dfs_event")
-_WORDS = {"cohort_role": ROLES, "setting": SETTINGS, "hr_status": HR_STATUS}
-_SAME = {"hr_status": dict.fromkeys(POSITIVE, "positive") | dict.fromkeys(NEGATIVE, "negative")}
-_ROMAN = {"1": "I", "2": "II", "3": "III", "4": "IV"}
-_IHC = re.compile(r"^(?:IHC)?\s*(?:([0-3])\+?|(\+{1,3}))$", re.IGNORECASE)
-_BOUND = re.compile(r"^[<>≤≥]=?\s*\d|^\d+(?:[.,]\d+)?\s*[-–]\s*\d+")
 _MONTHS_A = {"months": 1.0, "days": 12 / 365.25, "years": 12.0}
 
 
@@ -152,8 +142,8 @@ def _refuse_private(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where:
                 f"{where}: column {name!r} looks like a name, a birth date or free text: these do not enter the store; drop it"
             )
         for row, value in enumerate(frame[name].to_list()):
-            if value is not None and (len(value) > MAX_TEXT or _DATE.match(value) or is_contact(value)):
-                kind = "free text" if len(value) > MAX_TEXT else "a date" if _DATE.match(value) else "a mail address or telephone number"
+            if value is not None and (len(value) > MAX_TEXT or DATE.match(value) or is_contact(value)):
+                kind = "free text" if len(value) > MAX_TEXT else "a date" if DATE.match(value) else "a mail address or telephone number"
                 raise InputError(
                     f"{where}: row {row + 2}: column {name}: {kind} does not enter the store, found {value[:30]!r}; drop the column"
                 )
@@ -189,7 +179,7 @@ def _row(values: dict[str, Any], told: ColumnMap) -> tuple[dict[str, Any], list[
     faults = []
     for column in CLINICAL_COLUMNS:
         try:
-            row[column.name] = _value(column.name, values.get(column.name), told)
+            row[column.name] = checked_value(column.name, values.get(column.name), told)
         except ValueError as error:
             faults.append(f"{column.name}: {error}")
             row[column.name] = None
@@ -199,7 +189,7 @@ def _row(values: dict[str, Any], told: ColumnMap) -> tuple[dict[str, Any], list[
         extra = {}
         for name in told.extra:
             try:
-                extra[name] = _covariate(name, values[name], told)
+                extra[name] = checked_covariate(name, values[name], told)
             except ValueError as error:
                 faults.append(f"{name}: {error}")
         row["extra"] = json.dumps(extra, sort_keys=True)
@@ -214,7 +204,7 @@ def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
     """Say what was taken how, where a reader could have meant something else."""
     notes = []
     for ours, theirs in told.columns.items():
-        if ours in _BOOLEANS and "cens" in theirs.lower() and ours not in told.inverted:
+        if ours in BOOLEANS and "cens" in theirs.lower() and ours not in told.inverted:
             notes.append(f"{ours} is read from {theirs!r} with 1 = event; list it under inverted = […] if 1 means censored")
     for name in ("os_months", "dfs_months"):
         longest = max((row[name] for row in rows if row[name] is not None), default=0.0)
@@ -235,72 +225,6 @@ def _notes(rows: list[dict[str, Any]], told: ColumnMap) -> list[str]:
     if deaths:
         notes.append(f"{deaths} patients have os_event 1 and dfs_event 0: a death is usually an event of disease-free survival")
     return notes
-
-
-def _value(name: str, value: str | None, told: ColumnMap) -> object:
-    """Return one value in the store's vocabulary; ValueError says what was wanted and found."""
-    if value is None:
-        return None
-    if name in _BOOLEANS:
-        return _boolean(name, value, told)
-    if name in _RANGES:
-        return _number(name, value, told)
-    if name in _WORDS:
-        word = bare(value).replace(" ", "_")
-        word = _SAME.get(name, {}).get(word, word)
-        if word not in _WORDS[name]:
-            raise ValueError(f"wanted one of {', '.join(_WORDS[name])}, found {_shown(value)}; [values.{name}] translates")
-        return word
-    if name == "her2_ihc":
-        found = _IHC.match(value.removesuffix(".0"))
-        if not found:
-            raise ValueError(f"wanted 0, 1+, 2+ or 3+, found {_shown(value)}; [values.her2_ihc] translates")
-        grade = int(found[1]) if found[1] else len(found[2])
-        return f"{grade}+" if grade else "0"
-    if name == "clinical_stage":
-        stage = re.sub(r"^(CLINICAL|STAGE|[CP](?=[I0-4]))+", "", re.sub(r"[\s_.-]", "", value.upper().removesuffix(".0")))
-        stage = _ROMAN.get(stage[:1], stage[:1]) + stage[1:]
-        if stage not in STAGES:
-            raise ValueError(f"wanted I, II, III or IV, or IA to IIIC, or 0, found {_shown(value)}; [values.clinical_stage] translates")
-        return stage
-    if len(value) > 200:
-        raise ValueError(f"wanted at most 200 characters, found {len(value)}")
-    return value
-
-
-def _boolean(name: str, value: str, told: ColumnMap) -> int:
-    word = bare(value)
-    if word not in TRUE | FALSE:
-        raise ValueError(f"wanted 0 or 1, found {_shown(value)}; [values.{name}] translates")
-    return int((word in TRUE) != (name in told.inverted))
-
-
-def _number(name: str, value: str, told: ColumnMap) -> float:
-    try:
-        number = float(value) * told.scale.get(name, 1.0)
-    except ValueError:
-        way_out = "; write it with a decimal point" if "," in value else ""
-        if _DATE.match(value):
-            way_out = ": a date; give the time between two dates, not a date"
-        elif _BOUND.match(value):
-            way_out = f': a bound or a range; [values.{name}] "{value}" = "…" sets a number, or "" for missing'
-        raise ValueError(f"wanted a number, found {_shown(value)}{way_out}") from None
-    low, high = _RANGES.get(name, (0.0, math.inf))
-    if not low <= number <= high or math.isinf(number):
-        raise ValueError(f"wanted {low:g} to {high:g}, found {_shown(value)}")
-    return number
-
-
-def _covariate(name: str, value: str | None, told: ColumnMap) -> float | str | None:
-    """A further covariate as it stands; the times and events of a further endpoint are checked as those of os and dfs."""
-    match = ENDPOINT.match(name)
-    if value is None or match is None or f"{match[1]}_event" not in told.extra or f"{match[1]}_months" not in told.extra:
-        return _number_or_text(value)
-    return _boolean(name, value, told) if match[2] == "event" else _number(name, value, told)
-
-
-def _shown(value: str) -> str:
-    return repr(value if len(value) <= MAX_TEXT else f"{value[:MAX_TEXT]}…")
 
 
 def _against_each_other(row: dict[str, Any]) -> list[str]:
@@ -362,12 +286,3 @@ def _keep_earlier(this: Run, rows: list[dict[str, Any]], given: set[str]) -> lis
             row["extra"] = json.dumps(covariates | now, sort_keys=True)
     told = ", ".join(f"{name} ({n})" for name, n in kept.items())
     return [f"kept from earlier tables, for this one has no such column: {told}"] if kept else []
-
-
-def _number_or_text(value: str | None) -> float | str | None:
-    if value is None:
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return value

@@ -24,7 +24,8 @@ from her2ladder.schema import geometry, views
 from her2ladder.schema.contract import literal
 from her2ladder.schema.lake import sync, write_whole
 from her2ladder.schema.lazy import LazyConnection, ViewMaker
-from her2ladder.schema.tables import CATALOG, LAKE, SCHEMA_VERSION
+from her2ladder.schema.tables import CATALOG, SCHEMA_VERSION
+from her2ladder.schema.view_state import ViewState
 
 CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
@@ -79,7 +80,7 @@ class Store:
         with self._attached() as con:
             if spatial is not None:
                 con.execute(f"LOAD {literal(spatial)}")
-            state = _State(self, con, lake, slides)
+            state = ViewState(self, con, lake, slides)
 
             def statement(name: str) -> str:
                 if name in geometry.NEEDS_OUR_FUNCTIONS:
@@ -173,7 +174,7 @@ class Store:
         """Return what `open.sql` must say for the state that is published now."""
         now = self if self.as_of is None else Store(self.root)
         with now._attached() as con:
-            state = _State(now, con, None, None, relative=True)
+            state = ViewState(now, con, None, None, relative=True)
             made = [views.statement(name, state, as_of=None) for name in views.NAMES if name not in geometry.NEEDS_OUR_FUNCTIONS]
         lines = [
             "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
@@ -181,57 +182,6 @@ class Store:
             "ATTACH 'catalog.duckdb' AS ladder (READ_ONLY)",
         ]
         return ";\n".join([*lines, *made]) + ";\n"
-
-
-class _State:
-    """What the views of one store depend on, looked up through an attached connection when it is asked for."""
-
-    def __init__(
-        self,
-        store: Store,
-        con: duckdb.DuckDBPyConnection,
-        lake: LakeReader | None,
-        slides: Collection[str] | None,
-        *,
-        relative: bool = False,
-    ) -> None:
-        self._store, self._con, self._lake, self._slides = store, con, lake, slides
-        self._root = Path() if relative else store.root
-        self._seen = f"run <= {literal(store.as_of)}" if store.as_of else "true"
-        self._has_functions = False
-
-    def relation(self, kind: str) -> str | None:
-        """The scan of the current files of a kind: those of the slides that are shown."""
-        body = (Path(views.__file__).parent / "views" / "manifest_current.sql").read_text().replace("/*seen*/ true", self._seen)
-        shown = "" if self._slides is None else "AND list_contains($slides, slide_id)"
-        given = {"kind": kind} if self._slides is None else {"kind": kind, "slides": sorted(self._slides)}
-        found = self._con.execute(
-            f"SELECT path, schema_version FROM ({body}) WHERE kind = $kind {shown} ORDER BY slide_id, stain", given
-        ).fetchall()
-        if not found:
-            return None
-        if self._lake is None:
-            return views.parquet_relation(LAKE[kind], [views.LakeFile(str(self._root / path), version) for path, version in found])
-        relation = None
-        for relation, dataset in self._lake(self._store, kind, [path for path, _ in found]).items():
-            self._con.register(relation, dataset)
-        return relation
-
-    def features(self) -> list[tuple[str, str]]:
-        """The feature dictionary."""
-        asked = f"SELECT stain, feature FROM ladder.base.feature_dictionary WHERE {self._seen} ORDER BY stain, position"
-        return [(stain, feature) for stain, feature in self._con.execute(asked).fetchall()]
-
-    def extras(self) -> dict[str, str]:
-        """The extra covariates and their types."""
-        asked = f"SELECT extra FROM ladder.base.patient_clinical WHERE extra IS NOT NULL AND {self._seen} ORDER BY run"
-        return views.extra_types([text for (text,) in self._con.execute(asked).fetchall()])
-
-    def add_functions(self) -> None:
-        """Give the connection our functions, once."""
-        if not self._has_functions:
-            geometry.add_functions(self._con)
-            self._has_functions = True
 
 
 @contextmanager

@@ -300,7 +300,7 @@ def test_a_store_of_version_1_is_migrated_and_takes_a_section(tmp_path: Path, st
         create = con.execute("SELECT sql FROM duckdb_tables() WHERE table_name = 'manifest'").fetchone()[0]
         con.execute("DROP TABLE base.manifest")
         con.execute(re.sub(r"CHECK\(\(kind IN \([^)]*\)\)\)", old, create))
-        for later in ("membrane_threshold", "calibration_control"):  # of version 3
+        for later in ("membrane_threshold", "calibration_control", "tile_quality"):  # of version 3
             con.execute(f"DROP TABLE base.{later}")
         con.execute("UPDATE base.store_info SET schema_version = 1")
         assert "cell_types" not in con.execute("SELECT sql FROM duckdb_tables() WHERE table_name = 'manifest'").fetchone()[0]

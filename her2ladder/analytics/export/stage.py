@@ -14,7 +14,7 @@ from her2ladder.analytics.export.rows import SlideFile
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.store import Store
 
-FORMATS = ("geojson", "hovernet", "geoparquet", "tiatoolbox", "h5ad", "spatialdata", "csv", "parquet")
+FORMATS = ("geojson", "hovernet", "geoparquet", "gpkg", "tiatoolbox", "h5ad", "spatialdata", "csv", "parquet")
 TEXT = ("geojson", "hovernet", "csv")
 MANY = ("csv", "parquet", "h5ad")
 
@@ -24,7 +24,7 @@ def export_cells(store: Store, slide_id: str | None, stain: str | None, format_:
 
     slide_id   one slide; None = all, for csv, parquet and h5ad
     geojson, hovernet, tiatoolbox   pixels of the source
-    geoparquet, spatialdata, tables   micrometres
+    geoparquet, gpkg, spatialdata, tables   micrometres
     raises     MissingError where there is no such slide; InputError for what does not go together, or an extra that is not installed
     """
     if format_ not in FORMATS:
@@ -34,7 +34,7 @@ def export_cells(store: Store, slide_id: str | None, stain: str | None, format_:
     slides = _slides(store, slide_id, stain)
     if format_ not in MANY and len(slides) != 1:
         raise InputError(f"--format {format_}: wanted one slide and stain, found {len(slides)}: name them with --slide-id and --stain")
-    if format_ in ("tiatoolbox", "h5ad", "spatialdata"):
+    if format_ in ("gpkg", "tiatoolbox", "h5ad", "spatialdata"):
         assert output is not None
         return _to_path(_path_writer(format_, slides), output)
     write = _stream_writer(format_, slides)
@@ -53,11 +53,11 @@ def _stream_writer(format_: str, slides: list[SlideFile]) -> Callable[[IO[bytes]
 
 
 def _path_writer(format_: str, slides: list[SlideFile]) -> Callable[[Path], int]:
-    from her2ladder.analytics.export import scverse, tiatoolbox
+    from her2ladder.analytics.export import geopackage, scverse, tiatoolbox
 
     if format_ == "h5ad":
         return lambda path: scverse.h5ad(slides, path)
-    one: dict[str, Any] = {"tiatoolbox": tiatoolbox.write, "spatialdata": scverse.spatialdata}
+    one: dict[str, Any] = {"gpkg": geopackage.write, "tiatoolbox": tiatoolbox.write, "spatialdata": scverse.spatialdata}
     return lambda path: int(one[format_](slides[0], path))
 
 

@@ -99,3 +99,15 @@ def test_what_cannot_be_exported_is_one_line(filled: Any, words: list[str], says
     answer = filled("export", "cells", *words)
     assert (answer.code, answer.out, answer.err.count("\n")) == (1, "", 1)
     assert answer.err.startswith(f"ladder: {says}")
+
+
+def test_a_geopackage_opens_in_geopandas_with_every_cell_in_its_place(filled: Any, tmp_path: Path) -> None:
+    import geopandas
+
+    assert filled("export", "cells", "--slide-id", "S1", "--format", "gpkg", "-o", tmp_path / "c.gpkg").code == 0
+    frame = geopandas.read_file(tmp_path / "c.gpkg", layer="cells")
+    held = filled("--json", "sql", "SELECT cell_id, cell_class, x_um, y_um FROM cell WHERE slide_id = 'S1' ORDER BY 1").rows
+    assert frame["cell_class"].tolist() == [row["cell_class"] for row in held]
+    assert frame.crs is None or not frame.crs.is_geographic
+    for shape, row in zip(frame.geometry, held, strict=True):
+        assert shape.distance(geopandas.points_from_xy([row["x_um"]], [row["y_um"]])[0]) < 1.0

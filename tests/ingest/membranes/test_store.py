@@ -133,6 +133,7 @@ def made_old(store_dir: Path) -> None:
     con = duckdb.connect(str(store_dir / "catalog.duckdb"))
     con.execute("DROP TABLE base.membrane_threshold")
     con.execute("DROP TABLE base.calibration_control")
+    con.execute("DROP TABLE base.tile_quality")
     con.execute("UPDATE base.store_info SET schema_version = 1")
     for (path,) in con.sql("SELECT path FROM base.manifest").fetchall():
         table = pq.ParquetFile(store_dir / path).read()
