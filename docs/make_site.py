@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import sys
 import tempfile
@@ -69,8 +70,11 @@ def main(site: Path) -> None:
             place = pages / "benchmarks" / results.relative_to(REPO / "benchmarks")
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(results.read_text().replace("](../../docs/", "](../../"))
+        for card in (REPO / "her2ladder").rglob("MODEL_CARD.md"):
+            (pages / f"model_card_{card.parent.name}.md").write_text(card.read_text())
         for page in pages.glob("*.md"):
-            page.write_text(page.read_text().replace("](../benchmarks/", "](benchmarks/"))
+            text = page.read_text().replace("](../benchmarks/", "](benchmarks/")
+            page.write_text(re.sub(r"\]\(\.\./her2ladder/[\w/]*?(\w+)/MODEL_CARD\.md\)", r"](model_card_\1.md)", text))
         readme = (REPO / "README.md").read_text().replace("](docs/decisions)", "](decisions/index.md)").replace("](docs/", "](")
         (pages / "index.md").write_text(readme.replace("](benchmarks)", "](benchmarks/index.md)"))
         (pages / "CHANGELOG.md").write_text((REPO / "CHANGELOG.md").read_text())

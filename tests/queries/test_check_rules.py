@@ -141,6 +141,10 @@ FILL = {  # a row for each table that the store has none of
     "score": "(score_name, patient_id, kind, predicts, run) VALUES ('m', 'P1', 'imported', 'residual', 'r1')",
     "fold_prediction": "(score_name, patient_id, member, repeat, fold, score, run) VALUES ('m', 'P1', 'knn', 0, 0, 0.5, 'r1')",
     "analysis_result": "(analysis, cohort, metric, run) VALUES ('odds', 'all', 'n', 'r1')",
+    "calibration_control": "(calibration, expect, control_factor, factor, n_cells, n_used, mpp, white, parameters, run) "
+    "VALUES ('b', 'strong', 1, 1, 9, 9, 0.25, '[]', '{}', 'r1')",
+    "tile_quality": "(slide_id, stain, x0_um, y0_um, x1_um, y1_um, tissue_share, pen_share, fold_share, flags, run) "
+    "SELECT slide_id, stain, 0, 0, 1, 1, 1, 0, 0, '', 'r1' FROM base.slide LIMIT 1",
     "quarantine": "(what, source_name, reason, run) VALUES ('cell', 'S1.csv', '', 'r1')",
 }
 

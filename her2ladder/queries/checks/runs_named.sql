@@ -12,6 +12,8 @@ FROM (
   UNION SELECT 'model', run FROM ladder.base.model UNION SELECT 'imported_feature', run FROM ladder.base.imported_feature
   UNION SELECT 'score', run FROM ladder.base.score UNION SELECT 'model_band', run FROM ladder.base.model_band
   UNION SELECT 'quarantine', run FROM ladder.base.quarantine UNION SELECT 'fold_prediction', run FROM ladder.base.fold_prediction
-  UNION SELECT 'analysis_result', run FROM ladder.base.analysis_result
+  UNION SELECT 'analysis_result', run FROM ladder.base.analysis_result UNION SELECT 'tile_quality', run FROM ladder.base.tile_quality
+  UNION SELECT 'membrane_threshold', run FROM ladder.base.membrane_threshold
+  UNION SELECT 'calibration_control', run FROM ladder.base.calibration_control
 ) AS t WHERE t.run NOT IN (SELECT run FROM ladder.base.run)
 ORDER BY ALL
