@@ -150,7 +150,9 @@ def map_(
 def _answer(context: typer.Context, query: str, given: dict[str, object], format_: str | None, output: Path | None, timeout: float) -> None:
     import os
 
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no thread before the fork: see sandbox/process.py
+    # no thread before the fork, neither numpy's nor that of Arrow's memory: see sandbox/process.py
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
 
     from her2ladder.errors import InputError
     from her2ladder.queries import formats

@@ -105,6 +105,60 @@ def test_no_statement_leaves_the_sandbox(filled, what):
     assert bytes_of(filled) == before
 
 
+FORKED = """
+import json, os, sys, time
+os.environ.update(OPENBLAS_NUM_THREADS="1", JE_ARROW_MALLOC_CONF="background_thread:false")
+from her2ladder.errors import SandboxError
+from her2ladder.queries.sandbox import process
+from her2ladder.queries.sandbox.ask import ask
+from her2ladder.cli.context import Address
+from pathlib import Path
+
+def spawned(order):
+    raise AssertionError("not forked: " + str(os.listdir("/proc/self/task")))
+
+def alone():
+    until = time.monotonic() + 10  # the threads of the question before are about to end
+    while not process._has_one_thread() and time.monotonic() < until:
+        time.sleep(0.001)
+
+process._spawned = spawned
+through = []
+for what, sql in json.load(sys.stdin).items():
+    alone()
+    try:
+        with ask(Address(Path(sys.argv[1]), None), sql, timeout_seconds=20) as reader:
+            through.append([what, str(reader.read_all().to_pylist())[:200]])
+    except SandboxError as refused:
+        assert "root:" not in str(refused), str(refused)
+alone()
+with ask(Address(Path(sys.argv[1]), None), "SELECT count(*) AS n FROM cell") as reader:
+    print(json.dumps({"through": through, "n": reader.read_all().to_pylist()[0]["n"]}))
+"""
+
+
+def test_no_statement_leaves_the_fork_that_the_command_line_asks_through(filled):
+    """Tests have threads, so the others of this file ask a new interpreter; the command line forks."""
+    before = bytes_of(filled)
+    asked = json.dumps({what: sql.format(root=filled) for what, sql in ESCAPES.items()})
+    done = subprocess.run([sys.executable, "-c", FORKED, str(filled)], input=asked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout) == {"through": [], "n": 2}
+    assert bytes_of(filled) == before
+
+
+def test_the_command_line_has_one_thread_when_it_asks(filled):
+    """Else it would start a second interpreter, and pay for every import twice."""
+    told = (
+        "from her2ladder.queries.sandbox import process\n"
+        "def spawned(order): raise AssertionError('not forked')\n"
+        "process._spawned = spawned\n"
+        "from her2ladder.cli.main import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", told, "--store", str(filled), "sql", "SELECT 7"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()[-1]) == (0, "7"), done.stderr[-2000:]
+
+
 def test_there_are_no_secrets_to_be_had(filled):
     asked = "FROM which_secret('s3://x', 's3')"
     if BY_RELATION:
