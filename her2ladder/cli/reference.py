@@ -125,7 +125,10 @@ def python_reference() -> str:
         thing = getattr(her2ladder, name)
         lines += entry("##", f"her2ladder.{name}", thing)
         if inspect.isclass(thing):
-            for member, value in vars(thing).items():
+            inherited = [
+                pair for kind in reversed(thing.__mro__) for pair in vars(kind).items() if kind.__module__.startswith("her2ladder")
+            ]
+            for member, value in inherited:
                 if not member.startswith("_"):
                     shown = getattr(value, "fget", None) or getattr(value, "func", None)
                     lines += entry("###", f".{member}", value if shown is None else property(shown, doc=shown.__doc__))

@@ -11,7 +11,7 @@ from her2ladder.cli.context import globals_of, open_store
 from her2ladder.cli.output import say, say_outcome, show
 
 if TYPE_CHECKING:
-    from her2ladder.ingest.segmentation.stage import Segmented
+    from her2ladder.ingest.segmentation.asked import Segmented
 
 DEMONSTRATION = (
     "cells of the default network, which was trained on ten patches: good for a demonstration and for trying out, not for a study. "
@@ -76,8 +76,9 @@ def segment(
     from her2ladder.cli.progress import Progress
     from her2ladder.errors import InputError
     from her2ladder.ingest.plan import patient_of
+    from her2ladder.ingest.segmentation.asked import Asked, Options
     from her2ladder.ingest.segmentation.slides.grid import parse_roi
-    from her2ladder.ingest.segmentation.stage import Asked, Options, segment_slides
+    from her2ladder.ingest.segmentation.stage import segment_slides
     from her2ladder.ingest.source import mpp_of
 
     if model != "default":

@@ -6,7 +6,6 @@ Both engines (compiled kernel, DuckDB SQL) give the same rows to the last digit,
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from her2ladder.analytics.features.counted import class_numbers, without_tiles, without_unavailable
 from her2ladder.analytics.features.lake_files import pair_rows, write_lake_file
 from her2ladder.analytics.features.settings import Settings, SlideTask
+from her2ladder.analytics.features.tasks import find_tasks
 from her2ladder.analytics.spatial.aggregate import SlideValue, slide_values
 from her2ladder.analytics.spatial.pairs import PairProfiles, pair_profiles
 from her2ladder.errors import InputError, LadderError, StageError
@@ -27,7 +28,7 @@ from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
-from her2ladder.schema.dictionary import proportions, speaks_of
+from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
 from her2ladder.schema.vocabulary import TILE_FLAGS, XENIUM
@@ -76,7 +77,7 @@ def compute_features(
     source   features.md
     """
     _check(settings)
-    tasks, unchanged = _tasks(store, settings, slides, stain, force)
+    tasks, unchanged = find_tasks(store, settings, slides, stain, force)
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
     done = n_cells = 0
@@ -132,36 +133,6 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
             files.append(_into_lake(root, kind, task, settings, draft, n_rows))
             notes += [note] if note else []
     return Profiled(tuple(files), tuple(values), tuple(notes))
-
-
-def without_tiles(cells: pa.Table, tiles: Sequence[tuple[float, float, float, float]]) -> pa.Table:
-    """Return the cells whose centroid lies in none of the tiles; a tile's left and upper edge belong to it."""
-    if not tiles:
-        return cells
-    x, y = (cells.column(name).to_numpy() for name in ("x_um", "y_um"))
-    keep = np.ones(len(x), dtype=np.bool_)
-    for x0, y0, x1, y1 in tiles:
-        keep &= ~((x >= x0) & (x < x1) & (y >= y0) & (y < y1))
-    return cells.filter(pa.array(keep))
-
-
-def class_numbers(words: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Return (n,) the place of each cell's class in the vocabulary; -1 for Other."""
-    known = {word: place for place, word in enumerate(classes)}
-    parts = []
-    for chunk in words.chunks:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        table = np.array([known.get(word, -1) for word in encoded.dictionary.to_pylist()] or [-1], dtype=np.int32)
-        parts.append(table[encoded.indices.to_numpy(zero_copy_only=False)])
-    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
-
-
-def without_unavailable(values: Sequence[SlideValue], stain: str, classes: Sequence[str], unavailable: Sequence[str]) -> list[SlideValue]:
-    """Return the values, NULL for those that speak of a class that the slide's segmenter cannot tell: none found is not none there."""
-    if not unavailable:
-        return list(values)
-    unknown = {name for name, words in speaks_of(stain, classes).items() if words & set(unavailable)}
-    return [value._replace(value=None) if value.feature in unknown else value for value in values]
 
 
 def _profile(
@@ -248,52 +219,6 @@ def _value_rows(settings: Settings, task: SlideTask, values: Sequence[SlideValue
             "parameters": pa.array([settings.parameters] * n),
         }
     )
-
-
-def _tasks(
-    store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool
-) -> tuple[list[SlideTask], list[SlideTask]]:
-    """Return the slides to profile and those whose values hold already."""
-    kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
-    with store.reading() as con:
-        rows = con.sql("SELECT slide_id, stain, path, sha256, n_cells FROM slide ORDER BY slide_id, stain").fetchall()
-        words: dict[str, list[str]] = {}
-        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
-            words.setdefault(stain, []).append(word)
-        held = con.sql("SELECT slide_id, stain, kind, cells_sha256, parameters FROM manifest_current").fetchall()
-        tiles = _flagged(con, settings.leave_out)
-    unavailable = {
-        (slide, stain): tuple(json.loads(told).get("unavailable", ())) for slide, stain, kind, _, told in held if kind == "cells"
-    }
-    done = {(slide, stain, kind, sha) for slide, stain, kind, sha, told in held if json.loads(told) == json.loads(settings.parameters)}
-    unknown = sorted(set(slides) - {row[0] for row in rows})
-    if unknown:
-        raise InputError(f"--slide-id: no slide called {unknown[0]!r} in the store")
-    stains = sorted({row[1] for row in rows})
-    if only is not None and only not in stains:
-        raise InputError(f"--stain: no slide of stain {only!r} in the store; there is {', '.join(stains) or 'none'}")
-    tasks: list[SlideTask] = []
-    unchanged: list[SlideTask] = []
-    for slide_id, stain, path, sha256, n_cells in rows:
-        if (slides and slide_id not in slides) or (only is not None and stain != only):
-            continue
-        of = (slide_id, stain)
-        task = SlideTask(
-            slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())), unavailable.get(of, ()), tuple(tiles.get(of, ()))
-        )
-        is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
-        (unchanged if is_done else tasks).append(task)
-    return tasks, unchanged
-
-
-def _flagged(con: Any, flags: Sequence[str]) -> dict[tuple[str, str], list[tuple[float, float, float, float]]]:
-    """Return slide and stain -> the tiles that have one of the flags, in order."""
-    found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
-    asked = "SELECT slide_id, stain, flags, x0_um, y0_um, x1_um, y1_um FROM tile_quality ORDER BY ALL"
-    for slide, stain, told, *box in con.sql(asked).fetchall() if flags else ():
-        if set(told.split(",")) & set(flags):
-            found.setdefault((slide, stain), []).append((box[0], box[1], box[2], box[3]))
-    return found
 
 
 def _check(settings: Settings) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from her2ladder.ingest.segmentation.hovernet.post_process import Nuclei, find_nuclei
 from her2ladder.ingest.segmentation.networks import Network
 from her2ladder.ingest.segmentation.slides.grid import Grid, Tile
-from her2ladder.ingest.segmentation.slides.slide import Pixels, Slide
+from her2ladder.ingest.segmentation.slides.info import Pixels
+from her2ladder.ingest.segmentation.slides.slide import Slide
 
 SCHEMA = pa.schema(
     [

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2ladder.ingest.segmentation.extra import needs_extra
-from her2ladder.ingest.segmentation.slides.slide import Pixels
+from her2ladder.ingest.segmentation.slides.info import Pixels
 from her2ladder.ingest.segmentation.slides.tissue import FLOOR, optical_density
 from her2ladder.schema.vocabulary import TILE_FLAGS
 

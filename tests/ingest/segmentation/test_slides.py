@@ -16,7 +16,8 @@ tifffile = pytest.importorskip("tifffile", reason="tifffile (extra [segment]) is
 from her2ladder.analytics.simulate.slide_file import write_slide  # noqa: E402
 from her2ladder.errors import InputError  # noqa: E402
 from her2ladder.ingest.segmentation.slides.grid import Roi, lay_tiles, parse_roi, scale_for  # noqa: E402
-from her2ladder.ingest.segmentation.slides.slide import PLAIN, mpp_needed, on_white, open_slide  # noqa: E402
+from her2ladder.ingest.segmentation.slides.info import PLAIN, on_white  # noqa: E402
+from her2ladder.ingest.segmentation.slides.slide import mpp_needed, open_slide  # noqa: E402
 from her2ladder.ingest.segmentation.slides.tissue import find_tissue  # noqa: E402
 
 
@@ -117,7 +118,7 @@ def test_what_is_no_slide_is_said_to_be_none(tmp_path: Path, name: str, content:
 
 def test_an_image_too_large_to_be_held_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(np.zeros((50, 50), np.uint8)).save(tmp_path / "a.png")
-    monkeypatch.setattr("her2ladder.ingest.segmentation.slides.slide.MAX_PLAIN_PX", 2000)
+    monkeypatch.setattr("her2ladder.ingest.segmentation.slides.plain.MAX_PLAIN_PX", 2000)
     with pytest.raises(InputError, match="write it as a tiled pyramidal TIFF"):
         open_slide(tmp_path / "a.png")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.segmentation.slides.slide import SlideInfo
+from her2ladder.ingest.segmentation.slides.info import SlideInfo
 from her2ladder.ingest.segmentation.slides.tissue import TissueMap
 
 TILE_PX = 1024

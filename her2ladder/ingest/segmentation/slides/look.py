@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from her2ladder.errors import InputError, LadderError
-from her2ladder.ingest.segmentation.slides.slide import SlideInfo, open_slide
+from her2ladder.ingest.segmentation.slides.info import SlideInfo
+from her2ladder.ingest.segmentation.slides.slide import open_slide
 from her2ladder.ingest.segmentation.slides.tissue import find_tissue
 
 GUESSED_MPP = 0.25  # to find tissue on a slide that says no scale: the map's pixel is then about 8 um

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from her2ladder.ingest.segmentation.slides.slide import Pixels, Slide
+from her2ladder.ingest.segmentation.slides.info import Pixels
+from her2ladder.ingest.segmentation.slides.slide import Slide
 
 MAP_UM = 8.0  # size of a pixel of the coarse image
 MAX_MAP_PX = 4_000_000

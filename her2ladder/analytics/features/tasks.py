@@ -1,0 +1,57 @@
+"""Which slides are to be profiled: those whose values do not hold any more, with what is known of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from her2ladder.analytics.features.settings import Settings, SlideTask
+from her2ladder.errors import InputError
+from her2ladder.schema.store import Store
+
+
+def find_tasks(
+    store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool
+) -> tuple[list[SlideTask], list[SlideTask]]:
+    """Return the slides to profile and those whose values hold already."""
+    kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
+    with store.reading() as con:
+        rows = con.sql("SELECT slide_id, stain, path, sha256, n_cells FROM slide ORDER BY slide_id, stain").fetchall()
+        words: dict[str, list[str]] = {}
+        for stain, word in con.sql("SELECT stain, cell_class FROM vocabulary ORDER BY stain, position").fetchall():
+            words.setdefault(stain, []).append(word)
+        held = con.sql("SELECT slide_id, stain, kind, cells_sha256, parameters FROM manifest_current").fetchall()
+        tiles = _flagged(con, settings.leave_out)
+    unavailable = {
+        (slide, stain): tuple(json.loads(told).get("unavailable", ())) for slide, stain, kind, _, told in held if kind == "cells"
+    }
+    done = {(slide, stain, kind, sha) for slide, stain, kind, sha, told in held if json.loads(told) == json.loads(settings.parameters)}
+    unknown = sorted(set(slides) - {row[0] for row in rows})
+    if unknown:
+        raise InputError(f"--slide-id: no slide called {unknown[0]!r} in the store")
+    stains = sorted({row[1] for row in rows})
+    if only is not None and only not in stains:
+        raise InputError(f"--stain: no slide of stain {only!r} in the store; there is {', '.join(stains) or 'none'}")
+    tasks: list[SlideTask] = []
+    unchanged: list[SlideTask] = []
+    for slide_id, stain, path, sha256, n_cells in rows:
+        if (slides and slide_id not in slides) or (only is not None and stain != only):
+            continue
+        of = (slide_id, stain)
+        task = SlideTask(
+            slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())), unavailable.get(of, ()), tuple(tiles.get(of, ()))
+        )
+        is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
+        (unchanged if is_done else tasks).append(task)
+    return tasks, unchanged
+
+
+def _flagged(con: Any, flags: Sequence[str]) -> dict[tuple[str, str], list[tuple[float, float, float, float]]]:
+    """Return slide and stain -> the tiles that have one of the flags, in order."""
+    found: dict[tuple[str, str], list[tuple[float, float, float, float]]] = {}
+    asked = "SELECT slide_id, stain, flags, x0_um, y0_um, x1_um, y1_um FROM tile_quality ORDER BY ALL"
+    for slide, stain, told, *box in con.sql(asked).fetchall() if flags else ():
+        if set(told.split(",")) & set(flags):
+            found.setdefault((slide, stain), []).append((box[0], box[1], box[2], box[3]))
+    return found
