@@ -19,6 +19,7 @@ from her2ladder.queries.fan_out import batches, fan_out
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
 from her2ladder.queries.run import Run, run, to_json
 from her2ladder.schema import lake
+from her2ladder.schema.class_counts import class_counts
 from her2ladder.schema.labels import LabelMap, load_label_map
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import FEATURE_DICTIONARY, LABEL_MAP, MANIFEST, PATIENT, QUARANTINE, SCHEMA_VERSION, SLIDE, VOCABULARY
@@ -73,6 +74,7 @@ class Done:
     written: WrittenCells
     path: str
     sha256: str
+    class_counts: str
 
 
 def ingest_cells(
@@ -172,7 +174,7 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
     )
     written = write_cells(source.path, folder, spec)
     path, sha256 = lake.publish_file(root, written.path, "cells", source.slide_id, source.stain)
-    return Done(written, path, sha256)
+    return Done(written, path, sha256, class_counts(root / path))
 
 
 def how_read(source: Source, label_map: LabelMap) -> str:
@@ -266,6 +268,7 @@ def _manifest_row(source: Source, label_map: LabelMap, done: Done) -> dict[str, 
         "mpp_x": written.mpp_x,
         "mpp_y": written.mpp_y,
         "slide_mpp": source.slide_mpp,
+        "class_counts": done.class_counts,
         "n_quarantined": written.n_quarantined,
     }
 

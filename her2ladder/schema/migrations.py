@@ -9,8 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from her2ladder.errors import InputError, MissingError, StageError
+from her2ladder.schema.class_counts import class_counts
 from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
 from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION, TILE_QUALITY
 from her2ladder.schema.vocabulary import MEMBRANE_THRESHOLDS
@@ -36,6 +38,7 @@ STEPS: Mapping[int, Sequence[str]] = {
         f"INSERT INTO base.membrane_threshold ({', '.join(MEMBRANE_THRESHOLDS)}, run) "
         f"VALUES ({', '.join(map(str, MEMBRANE_THRESHOLDS.values()))}, '{FIRST_RUN}')",
     ),
+    3: _manifest_again(),  # 4 has the cells of each class in the manifest: see _count_classes
 }
 """version -> statements (over schema base) that lead from it to the next; version 1 is the first there was."""
 
@@ -65,6 +68,8 @@ def migrate(root: Path, steps: Mapping[int, Sequence[str]] = STEPS, target: int 
         for step in range(found, target):
             for statement in steps[step]:
                 con.execute(statement)
+            if step == 3:
+                _count_classes(con, root)
             now = datetime.now(UTC).replace(tzinfo=None)
             con.execute("INSERT INTO base.store_info VALUES (?, ?, ?, ?)", [step + 1, now, version("her2ladder"), FIRST_RUN])
 
@@ -72,6 +77,16 @@ def migrate(root: Path, steps: Mapping[int, Sequence[str]] = STEPS, target: int 
     if target == SCHEMA_VERSION:
         Store(root).write_open_sql()
     return f"{root}: schema version {found} -> {target}; the old catalog is kept as {kept.name}"
+
+
+def _count_classes(con: duckdb.DuckDBPyConnection, root: Path) -> None:
+    """Count the cells of each class of the files that are there; one that is damaged or gone keeps none, and `ladder check` names it."""
+    for path, sha256 in con.sql("SELECT DISTINCT path, sha256 FROM base.manifest WHERE kind = 'cells'").fetchall():
+        try:
+            counts = class_counts(root / path)
+        except (OSError, pa.ArrowException):
+            continue
+        con.execute("UPDATE base.manifest SET class_counts = ? WHERE kind = 'cells' AND sha256 = ?", [counts, sha256])
 
 
 def _version(catalog: Path) -> int:

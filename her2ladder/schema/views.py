@@ -20,6 +20,7 @@ from her2ladder.schema.vocabulary import CLASSES
 VIEW_FILES = (
     "manifest_current",
     "slide",
+    "class_count",
     "patient_base",
     "cohort",
     "slide_feature",

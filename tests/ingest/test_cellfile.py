@@ -39,7 +39,7 @@ def test_the_file_is_the_contract_to_the_letter(slide: Path, read: Any) -> None:
     assert rows.schema.equals(CELL.arrow)
     file = pq.ParquetFile(written.path)
     told = {key.decode(): value.decode() for key, value in file.schema_arrow.metadata.items()}
-    assert {"contract": "cell", "schema_version": "3", "quanta_per_px": "1"}.items() <= told.items()
+    assert {"contract": "cell", "schema_version": "4", "quanta_per_px": "1"}.items() <= told.items()
     groups = [file.metadata.row_group(i).num_rows for i in range(file.metadata.num_row_groups)]
     assert groups == [ROW_GROUP, ROW_GROUP, 40_000 - 2 * ROW_GROUP]
     assert written.sha256 == sha256_of(written.path)

@@ -25,6 +25,7 @@ from her2ladder.ingest.source import Source
 from her2ladder.queries.fan_out import fan_out
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
+from her2ladder.schema.class_counts import class_counts
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import TILE_QUALITY
 
@@ -155,7 +156,7 @@ def _written(store: Store, plan: Plan, networks: Networks, folder: Path, n_cells
     )
     written = replace(write_cells(folder, place, spec), source_format=f"{tiles.NAME}: {_named(source)}")
     path, sha256 = lake.publish_file(store.root, written.path, "cells", source.slide_id, source.stain)
-    return ingest.Done(written, path, sha256)
+    return ingest.Done(written, path, sha256, class_counts(store.root / path))
 
 
 def _named(source: Source) -> str:

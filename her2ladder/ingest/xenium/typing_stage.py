@@ -27,6 +27,7 @@ from her2ladder.ingest.xenium.markers import LOW_QUALITY, MAX_TYPES, UNASSIGNED,
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
 from her2ladder.queries.run import Run, run, to_json
 from her2ladder.schema import lake
+from her2ladder.schema.class_counts import class_counts
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_TYPE, FEATURE_DICTIONARY, MANIFEST, SCHEMA_VERSION, VOCABULARY
@@ -140,7 +141,9 @@ def _one(store: Store, slide_id: str, how: How) -> Typed:
         again = _draft(store, "cells", slide_id, "cells")
         _reclassed(store, files["cells"], again, names, number, vocabulary)
         new = _published(store, "cells", slide_id, again, files["cells"]["n_rows"])
-        this.append(MANIFEST, [{**files["cells"], **new, "cells_sha256": new["sha256"]}])
+        this.append(
+            MANIFEST, [{**files["cells"], **new, "cells_sha256": new["sha256"], "class_counts": class_counts(store.root / new["path"])}]
+        )
         kept = {"cells_sha256": new["sha256"]}
         this.append(MANIFEST, [{**files[kind], **kept} for kind in COUNTS if kind in files])
         typed = _published(store, "cell_types", slide_id, draft, rows.num_rows)

@@ -42,7 +42,7 @@ from her2ladder.schema.tables.lake import (
 )
 from her2ladder.schema.tables.staining import CALIBRATION_CONTROL, MEMBRANE_THRESHOLD, TILE_QUALITY
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 CATALOG: tuple[Table, ...] = (

@@ -97,6 +97,7 @@ MANIFEST = Table(
         Column("mpp_x", F64, "micrometres per pixel of the source's coordinates, x; cells only"),
         Column("mpp_y", F64, "micrometres per pixel of the source's coordinates, y; cells only"),
         Column("slide_mpp", F64, "micrometres per pixel at level 0 of the slide, where known; cells only"),
+        Column("class_counts", TEXT, "cells and mean area of each class, JSON: see view class_count; cells only"),
         Column("n_quarantined", I64, "records of the source that were left out; cells only"),
         RUN,
     ),

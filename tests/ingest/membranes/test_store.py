@@ -60,6 +60,15 @@ def test_sql_makes_the_classes_that_python_makes() -> None:
     con.close()
 
 
+def counted_rightly(store_dir: Path) -> None:
+    """What the manifest keeps of each class is what the cells say."""
+    told = "slide_id, stain, cell_class"
+    kept = rows(store_dir, f"SELECT {told}, n_cells, n_outlined, area_um2 FROM class_count ORDER BY ALL")
+    seen = rows(store_dir, f"SELECT {told}, count(*) n_cells, count(area_um2) n_outlined, avg(area_um2) area_um2 FROM cell GROUP BY {told} ORDER BY ALL")
+    assert [pytest.approx(row) for row in seen] == kept
+    assert kept
+
+
 def test_the_default_thresholds_are_the_same_in_python_and_in_a_new_store(run_ladder: Any) -> None:
     assert vars(Thresholds()) == MEMBRANE_THRESHOLDS
     assert run_ladder("--json", "thresholds").rows == [MEMBRANE_THRESHOLDS]
@@ -80,6 +89,7 @@ def test_other_thresholds_class_the_cells_again_without_a_pixel_and_features_are
         "HER2strong_complete", "HER2strong_complete", "HER2strong_complete", "HER2strong_complete", "HER2strong_incomplete", "HER2null", "HER2null", "Other",
     ]  # fmt: skip
     assert all(r["cell_class"] == r["her2_class"] for r in now[:-1])
+    counted_rightly(store_dir)
     assert rows(store_dir, "SELECT * EXCLUDE (cell_class) FROM cell ORDER BY cell_id") == before
     assert rows(store_dir, "SELECT count(*) n FROM slide_feature")[0]["n"] == 0
     assert run_ladder("check").code == 0
@@ -139,7 +149,7 @@ def made_old(store_dir: Path) -> None:
         table = pq.ParquetFile(store_dir / path).read()
         old = table.drop_columns([c.name for c in CELL.columns if c.since > 1])
         pq.write_table(old, store_dir / path)
-        con.execute("UPDATE base.manifest SET schema_version = 1, sha256 = ?, cells_sha256 = ?, n_bytes = ? WHERE path = ?",
+        con.execute("UPDATE base.manifest SET schema_version = 1, class_counts = NULL, sha256 = ?, cells_sha256 = ?, n_bytes = ? WHERE path = ?",
                     [sha := sha256_of(store_dir / path), sha, (store_dir / path).stat().st_size, path])  # fmt: skip
     con.close()
 
@@ -148,9 +158,10 @@ def test_a_store_of_version_1_opens_after_migrate_and_takes_new_slides_beside_ol
     put_cells(run_ladder, tmp_path)
     was = rows(store_dir, "SELECT cell_id, cell_class, membrane_od FROM cell ORDER BY cell_id")
     made_old(store_dir)
-    assert "has schema version 1, wanted 3: run `ladder migrate`" in run_ladder("sql", "SELECT 1").err
+    assert "has schema version 1, wanted 4: run `ladder migrate`" in run_ladder("sql", "SELECT 1").err
     assert run_ladder("migrate").code == 0
     assert rows(store_dir, "SELECT cell_id, cell_class, membrane_od FROM cell ORDER BY cell_id") == was
+    counted_rightly(store_dir)  # counts that version 1 did not keep
     assert {r["membrane_gap_um"] for r in rows(store_dir, "SELECT membrane_gap_um FROM cell")} == {None}
     assert run_ladder("--json", "thresholds").rows == [MEMBRANE_THRESHOLDS]
     put_cells(run_ladder, tmp_path, "S2")
@@ -168,6 +179,7 @@ def test_a_store_of_version_1_opens_after_migrate_and_takes_new_slides_beside_ol
     assert plain.sql("SELECT count(membrane_gap_um) FROM cell").fetchall() == [(8,)]
     assert plain.sql("SELECT count(*) FROM membrane_class").fetchall() == [(16,)]
     plain.close()
+    counted_rightly(store_dir)
     assert run_ladder("thresholds", "--complete", 0.5).code == 0  # rewrites the old file in today's layout
     assert run_ladder("check").code == 0
 

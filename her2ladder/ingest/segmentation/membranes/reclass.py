@@ -22,6 +22,7 @@ from her2ladder.ingest.cellparquet import cells_writer
 from her2ladder.ingest.segmentation.membranes.cells import Thresholds
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
+from her2ladder.schema.class_counts import class_counts
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.membranes import MACRO
 from her2ladder.schema.store import Store, no_lake
@@ -86,7 +87,15 @@ def _reclass(root: Path, row: dict[str, Any], thresholds: Thresholds) -> tuple[R
         raise StageError(f"{row['path']}: the cells cannot be classed again: {str(error).splitlines()[0][:200]}") from error
     finally:
         draft.unlink(missing_ok=True)
-    file = {"path": path, "sha256": sha256, "cells_sha256": sha256, "n_bytes": n_bytes, "schema_version": SCHEMA_VERSION}
+    counts = class_counts(root / path)
+    file = {
+        "class_counts": counts,
+        "path": path,
+        "sha256": sha256,
+        "cells_sha256": sha256,
+        "n_bytes": n_bytes,
+        "schema_version": SCHEMA_VERSION,
+    }
     return Reclassed(row["slide_id"], "changed", row["n_rows"], changed), file
 
 
