@@ -89,7 +89,7 @@ def query_run(
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--param: wanted NAME=VALUE, found {text!r}")
-        given[key] = _value(value)
+        given[key] = value if key.endswith("_id") else _value(value)  # a slide may be called 007
     if set(given) != set(asked.parameters):
         raise InputError(f"query {name} takes {', '.join(asked.parameters) or 'no parameters'}; found {', '.join(given) or 'none'}")
     _answer(context, asked.sql, given, format_, output, timeout)
@@ -97,28 +97,59 @@ def query_run(
 
 def export(
     context: typer.Context,
-    what: Annotated[str, typer.Argument(help="cells")] = "cells",
+    what: Annotated[str, typer.Argument(help="cells, or lake: the store's own files for Spark, Trino, polars, DuckDB.")] = "cells",
     slide_id: Annotated[str | None, typer.Option("--slide-id", help="Slide to export; all where left out (csv, parquet, h5ad).")] = None,
     stain: Annotated[str | None, typer.Option("--stain", help="Stain; needed where the slide has two.")] = None,
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--format", help="geojson (QuPath), hovernet, geoparquet, gpkg (QGIS), tiatoolbox, h5ad, spatialdata, csv or parquet."
+            "--format",
+            help="cells: geojson (QuPath), hovernet, geoparquet, gpkg (QGIS), tiatoolbox, h5ad, spatialdata, csv or parquet; "
+            "lake: iceberg or parquet.",
         ),
-    ] = "geojson",
+    ] = None,
     output: Output = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="DIR|s3://…", help="lake: folder or bucket to bring to the store's state.")
+    ] = None,
 ) -> None:
-    """Write cells with their outlines for QuPath, HoVer-Net's tools, GeoPandas, TIAToolbox, scanpy, or as a table for R.
+    """Write cells with their outlines for other tools, or show the whole lake to other engines as Iceberg tables, without a copy.
 
     Example: `ladder export cells --slide-id SYN-0001-HE --format geojson -o cells.geojson`
+
+    Example: `ladder export lake --to lake`
     """
-    from her2ladder.analytics.export.stage import export_cells
     from her2ladder.errors import InputError
 
+    if what == "lake":
+        _export_lake(context, to, format_ or "iceberg", slide_id or stain or output)
+        return
     if what != "cells":
-        raise InputError(f"export: wanted cells, found {what!r}; other tables: ladder sql 'SELECT * FROM …' --format csv")
-    n = export_cells(open_store(context), slide_id, stain, format_, output)
+        raise InputError(f"export: wanted cells or lake, found {what!r}; other tables: ladder sql 'SELECT * FROM …' --format csv")
+    if to is not None:
+        raise InputError("export cells: --to is for export lake; name a file with -o")
+    from her2ladder.analytics.export.stage import export_cells
+
+    n = export_cells(open_store(context), slide_id, stain, format_ or "geojson", output)
     say(f"{n:,} cells written{f' to {output}' if output else ''}")
+
+
+def _export_lake(context: typer.Context, to: str | None, format_: str, other: object) -> None:
+    from dataclasses import asdict
+
+    from her2ladder.analytics.export.lake.stage import export_lake
+    from her2ladder.cli.progress import Progress
+    from her2ladder.errors import InputError
+
+    if to is None:
+        raise InputError("export lake: say where with --to DIR or --to s3://BUCKET/PREFIX")
+    if other is not None:
+        raise InputError("export lake: takes --to and --format alone; it holds every slide")
+    with Progress("tables", "rows") as progress:
+        done = export_lake(open_store(context), to, format_, progress)
+    show([asdict(one) for one in done], as_json=globals_of(context).as_json)
+    added, removed = (sum(getattr(one, name) for one in done) for name in ("n_added", "n_removed"))
+    say(f"{added:,} files added and {removed:,} removed; {to} is at the store's state now")
 
 
 def map_(

@@ -39,20 +39,14 @@ _DICTIONARY = [
     "area_um2",
     "contour.list.element",
 ]
+# Floats are plain: Spark 4 and Iceberg for Spark cannot read BYTE_STREAM_SPLIT (decision 0021).
 _ENCODING = {
     "cell_id": "DELTA_BINARY_PACKED",
     "source_id": "DELTA_BYTE_ARRAY",
-    "x_um": "BYTE_STREAM_SPLIT",
-    "y_um": "BYTE_STREAM_SPLIT",
     "x_min_px": "DELTA_BINARY_PACKED",
     "y_min_px": "DELTA_BINARY_PACKED",
     "x_max_px": "DELTA_BINARY_PACKED",
     "y_max_px": "DELTA_BINARY_PACKED",
-    "membrane_completeness": "BYTE_STREAM_SPLIT",
-    "membrane_od": "BYTE_STREAM_SPLIT",
-    "cytoplasm_od": "BYTE_STREAM_SPLIT",
-    "membrane_mean_od": "BYTE_STREAM_SPLIT",
-    "membrane_gap_um": "BYTE_STREAM_SPLIT",
 }
 _BOX = ("x_min_px", "y_min_px", "x_max_px", "y_max_px")
 

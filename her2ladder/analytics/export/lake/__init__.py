@@ -1,0 +1,1 @@
+"""How do Spark, Trino, Snowflake, polars and DuckDB read the store's files: as Iceberg tables over them, or as a tree of copies."""
