@@ -57,6 +57,9 @@ def cells(
     mpp_as_given: Annotated[bool, typer.Option("--mpp-as-given", help="Take --mpp even where the file says otherwise.")] = False,
     allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Read TIAToolbox's .dat files: arrays and numbers alone.")] = False,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port; its workers see the same paths.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
 ) -> None:
     """Read segmented cells into the store; what is there already is not read again.
@@ -85,7 +88,14 @@ def cells(
     store = open_store(context)
     with Progress("slides", "cells") as progress:
         done = ingest_cells(
-            store, paths, told, workers=workers or os.cpu_count() or 1, max_bad_share=max_bad_share, dry_run=dry_run, progress=progress
+            store,
+            paths,
+            told,
+            workers=workers or os.cpu_count() or 1,
+            scheduler=scheduler,
+            max_bad_share=max_bad_share,
+            dry_run=dry_run,
+            progress=progress,
         )
     show(
         [row.row() for row in done],

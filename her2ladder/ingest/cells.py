@@ -83,14 +83,16 @@ def ingest_cells(
     told: Defaults,
     *,
     workers: int = 1,
+    scheduler: str | None = None,
     max_bad_share: float = 0.01,
     dry_run: bool = False,
     progress: Report = lambda done, total, units: None,
 ) -> list[Ingested]:
     """Read every source that the paths name; one that fails is quarantined with its reason and does not stop the others.
 
-    raises   InputError where the plan itself is wrong (nothing is written): see plan_sources
-    source   design 4
+    scheduler  address of a dask cluster to read on; its workers see the sources and the store under the same paths
+    raises     InputError where the plan itself is wrong (nothing is written): see plan_sources
+    source     design 4
     """
     sources = plan_sources(paths, told)
     words = vocabularies(store)
@@ -111,20 +113,28 @@ def ingest_cells(
         for source in pending:
             result[source.slide_id, source.stain] = Ingested(source, "refused" if source.fault else "would read", reason=source.fault)
     else:
-        for one in _read(store, pending, maps, workers, max_bad_share, progress):
+        for one in _read(store, pending, maps, workers, scheduler, max_bad_share, progress):
             result[one.source.slide_id, one.source.stain] = one
     return [result[source.slide_id, source.stain] for source in sources]
 
 
 def _read(
-    store: Store, sources: list[Source], maps: dict[tuple[str, str], LabelMap], workers: int, max_bad_share: float, progress: Report
+    store: Store,
+    sources: list[Source],
+    maps: dict[tuple[str, str], LabelMap],
+    workers: int,
+    scheduler: str | None,
+    max_bad_share: float,
+    progress: Report,
 ) -> Iterator[Ingested]:
     """Read, and publish a batch of slides at a time."""
     work = partial(_read_one, store.root, maps, max_bad_share)
+    if scheduler is not None:  # its workers have folders of their own that they work in
+        sources = [replace(source, path=source.path.absolute()) for source in sources]
     done = n_cells = 0
     since = time.monotonic()
     with store.working():
-        for batch in batches(fan_out(sources, work, workers=workers)):
+        for batch in batches(fan_out(sources, work, workers=workers, scheduler=scheduler)):
             arguments = {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
             with run(store, "ingest cells", arguments, since=since) as this:
                 for source, outcome in batch:

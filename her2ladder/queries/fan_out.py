@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from her2ladder.errors import InputError, LadderError, StageError
 
@@ -19,6 +19,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 BATCH = 16  # slides published at a time, at least
+ANSWER_SECONDS = 10.0  # how long a dask scheduler may take to answer
 PAUSE = 20.0  # publishing takes at most a twentieth of a command: this many times as long as the last publish took (decision 0020)
 
 
@@ -115,15 +116,30 @@ def _on_cluster(tasks: Sequence[Task], work: Callable[[Task], Result], scheduler
     except ImportError:
         raise InputError("--scheduler needs dask: pip install 'her2ladder[cluster]'") from None
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
+        client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler {scheduler}: does not answer: {error}") from error
     try:
         futures = [client.submit(_tried, work, task, pure=False, retries=2) for task in tasks]
-        for task, future in zip(tasks, futures, strict=True):
-            try:
-                yield task, future.result()
-            except Exception as error:  # dask wraps a worker's death in its own exceptions
-                yield task, StageError(f"{task}: failed on the cluster: {error}")
+        while futures:  # a result that was taken is let go of: the scheduler need not keep it
+            yield tasks[len(tasks) - len(futures)], _result(futures.pop(0), tasks[len(tasks) - len(futures) - 1], scheduler)
     finally:
         client.close()
+
+
+def _result(future: Any, task: Task, scheduler: str) -> Any:
+    """What a task gave; a task that killed every worker it was given to is a fault of the task, a scheduler that is gone ends the command.
+
+    raises   StageError where the scheduler is gone; what was published before stays
+    """
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm.core import CommClosedError
+
+    try:
+        return future.result()
+    except KilledWorker as error:
+        return StageError(f"{task}: the workers that it was given to died ({error.allowed_failures + 1} of them: killed, or out of memory)")
+    except (CancelledError, CommClosedError, TimeoutError) as error:
+        raise StageError(
+            f"--scheduler {scheduler}: does not answer any more ({type(error).__name__}); what was published stays: run the command again"
+        ) from error

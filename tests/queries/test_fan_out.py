@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import operator
 import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,3 +54,67 @@ def test_batches_hold_every_item_once_in_order(n: int, sizes: list[int]) -> None
     made = list(batches(iter(range(n)), 3, pause=0))
     assert [len(batch) for batch in made] == sizes
     assert [item for batch in made for item in batch] == list(range(n))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler and two worker processes that speak TCP."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, protocol="tcp://", dashboard_address=None, silence_logs=50
+    ) as made:
+        yield made
+
+
+def on_cluster(cluster: Any, tasks: list[Any]) -> list[Any]:
+    return [
+        str(found) if isinstance(found, LadderError) else found
+        for _, found in fan_out(tasks, operator.call, scheduler=cluster.scheduler_address)
+    ]
+
+
+def test_a_task_whose_worker_is_killed_is_done_again_by_another(cluster: Any, tmp_path: Path) -> None:
+    kill_once = f"mkdir {tmp_path / 'killed'} 2>/dev/null && kill -9 $PPID; echo done"
+    tasks = [partial(abs, -1), partial(subprocess.check_output, ["sh", "-c", kill_once]), partial(read_table, NOWHERE), partial(abs, -4)]
+    assert on_cluster(cluster, tasks) == [1, b"done\n", "nowhere.csv: no such file", 4]
+    assert (tmp_path / "killed").is_dir()
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_bad_slide_on_a_cluster(cluster: Any) -> None:
+    with pytest.raises(ZeroDivisionError):
+        on_cluster(cluster, [partial(operator.truediv, 1, 0)])
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("her2ladder.queries.fan_out.ANSWER_SECONDS", 0.2)
+    with pytest.raises(InputError, match=r"--scheduler tcp://127.0.0.1:9: does not answer"):
+        list(fan_out([partial(abs, -1)], operator.call, scheduler="tcp://127.0.0.1:9"))
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_writes_what_one_process_writes(cluster: Any, command: Callable[..., Any], tmp_path: Path) -> None:
+    assert command("simulate", tmp_path / "study", "--patients", 11, "--cells", 500, "--stain", "HE", "--workers", 1).code == 0
+    ways = {"here": ("--workers", 1), "cluster": ("--scheduler", cluster.scheduler_address)}
+    for name, how in ways.items():
+        store = tmp_path / name
+        assert command("init", store).code == 0
+        killer = threading.Thread(target=_kill_a_worker_once_it_wrote, args=(cluster, store)) if name == "cluster" else None
+        if killer:
+            killer.start()
+        read = command("--store", store, "ingest", "cells", tmp_path / "study" / "manifest.csv", *how)
+        assert (read.code, "11 slides read" in read.err) == (0, True), read.err
+        if killer:
+            killer.join()
+        assert command("--store", store, "features", *how).code == 0
+    asked = "SELECT stage, fingerprint, n_rows FROM run ORDER BY run"
+    here, there = (command("--store", tmp_path / name, "--json", "sql", asked).rows for name in ways)
+    assert here == there
+    assert [row["stage"] for row in here] == ["init", "ingest cells", "features"]
+
+
+def _kill_a_worker_once_it_wrote(cluster: Any, store: Path) -> None:
+    victim = next(iter(cluster.workers.values())).process.process.pid
+    until = time.monotonic() + 60
+    while not list((store / "cells").rglob("*.parquet")) and time.monotonic() < until:
+        time.sleep(0.01)
+    os.kill(victim, signal.SIGKILL)
