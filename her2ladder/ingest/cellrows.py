@@ -248,10 +248,10 @@ def _id_bytes(ids: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     ids   strings of any Arrow type, sliced or not; a NULL slot may hold bytes (a CSV's `NaN` does), which are not part of the answer
     """
     n = len(ids)
+    ids = ids.cast(pa.string())  # so that the ends are int32, and a dictionary's own NULL is one
     if not n or ids.null_count == n:
         return np.empty(0, dtype=np.uint8), np.full(n, -1, dtype=np.int32)
     null = ids.is_null().to_numpy(zero_copy_only=False)
-    ids = ids.cast(pa.string())  # so that the ends are int32
     if ids.null_count:
         ids = ids.fill_null("")  # a new buffer, in which NULL slots are empty
     _, ends, data = ids.buffers()

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.readers.base import BadRecord, CellBatch, ReadOptions
+from her2ladder.ingest.readers.arrow_columns import floats_of, series_of, text_of
+from her2ladder.ingest.readers.base import BadRecord, CellBatch, Floats, ReadOptions
 from her2ladder.ingest.readers.labels_column import labels
 from her2ladder.ingest.readers.packed import head_of
 
@@ -126,7 +127,7 @@ class _Columns:
         is_kept[kept] = True
         label, names = _words(self._text(block, self.label).gather(kept))
         ids = self._text(block, self.id)
-        prob = np.full(n, np.nan) if self.prob is None else _numbers(block, self.prob)
+        prob = np.full(n, np.nan) if self.prob is None else self._numbers(block, self.prob)
         return CellBatch(
             n_records=n,
             record=first + kept,
@@ -147,7 +148,11 @@ class _Columns:
     def _text(self, block: pa.RecordBatch, name: str | None) -> pl.Series:
         if name is None:
             return pl.Series([None] * block.num_rows, dtype=pl.String)
-        return pl.Series(pl.from_arrow(block.column(name))).cast(pl.String)
+        return text_of(series_of(block.column(name), f"{self.path}: column {name!r}"))
+
+    def _numbers(self, block: pa.RecordBatch, name: str) -> Floats:
+        series = floats_of(series_of(block.column(name), f"{self.path}: column {name!r}"))
+        return np.array(series.fill_null(float("nan")).to_numpy(), dtype=np.float64)
 
 
 def _geo(path: Path, told: dict[bytes, bytes]) -> dict[str, Any]:
@@ -162,8 +167,3 @@ def _geo(path: Path, told: dict[bytes, bytes]) -> dict[str, Any]:
 
 def _words(text: pl.Series) -> tuple[np.ndarray[tuple[int], np.dtype[np.int32]], tuple[str, ...]]:
     return labels(text)
-
-
-def _numbers(block: pa.RecordBatch, name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    series = pl.Series(pl.from_arrow(block.column(name))).cast(pl.Float64, strict=False)
-    return np.array(series.fill_null(float("nan")).to_numpy(), dtype=np.float64)

@@ -19,6 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from her2ladder.errors import InputError
+from her2ladder.ingest.readers.arrow_columns import floats_of, series_of, text_of
 from her2ladder.ingest.readers.base import MEASURES, BadRecord, CellBatch, Floats, ReadOptions
 from her2ladder.ingest.readers.labels_column import labels
 from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
@@ -42,7 +43,6 @@ NAME = "table"
 TAKES_FOLDERS = False
 SAYS_MPP = True
 WANTS = "a point table, CSV or Parquet (cell_id, cell_class, and x_px, y_px or x_um, y_um)"
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", ".")
 YES = ("1", "true", "yes", "positive")
 _PARQUET_MAGIC = b"PAR1"
 _BATCH_ROWS = 65_536
@@ -182,16 +182,16 @@ class _Columns:
         """
         self._check_one_image(block)
         n = block.num_rows
-        columns = {theirs: pl.Series(pl.from_arrow(block.column(theirs))) for theirs in self.theirs}
+        columns = {theirs: series_of(block.column(theirs), f"{self.path}: column {theirs!r}") for theirs in self.theirs}
         frame = {ours: columns[theirs] for ours, theirs in self.named.items() if ours not in self._parts}
-        ids = _text(frame[ID]) if ID in frame else pl.Series(ID, [None] * n, dtype=pl.String)
+        ids = text_of(frame[ID]) if ID in frame else pl.Series(ID, [None] * n, dtype=pl.String)
         reasons: dict[int, str] = {}
         numbers = {ours: self._numbers(ours, series, reasons) for ours, series in frame.items() if ours not in (ID, LABEL)}
         for ours in self._parts:
             if ours != LABEL:  # the middle of a box
                 low, high = (self._numbers(ours, columns[theirs], reasons, theirs) for theirs in self._parts[ours])
                 numbers[ours] = (low + high) / 2
-        words = self._phenotypes(columns, reasons) if LABEL in self._parts else _text(frame[LABEL])
+        words = self._phenotypes(columns, reasons) if LABEL in self._parts else text_of(frame[LABEL])
         kept = np.array([i for i in range(n) if i not in reasons], dtype=np.int64) if reasons else np.arange(n)
         label, names = labels(words.gather(kept))
         x, y = (numbers[name][kept] for name in PLACES[self.unit])
@@ -215,7 +215,7 @@ class _Columns:
 
     def _check_one_image(self, block: pa.RecordBatch) -> None:
         for column, first in self._images.items():
-            found = _text(pl.Series(pl.from_arrow(block.column(column))).unique(maintain_order=True)).drop_nulls()
+            found = text_of(series_of(block.column(column), f"{self.path}: column {column!r}").unique(maintain_order=True)).drop_nulls()
             others = found if first is None else [name for name in found if name != first]
             pair = [name for name in (first, *others) if name is not None][:2]
             if len(pair) == 2:
@@ -228,7 +228,7 @@ class _Columns:
     def _phenotypes(self, columns: Mapping[str, pl.Series], reasons: dict[int, str]) -> pl.Series:
         """Return the class of each row: the name of the column that holds a 1; none where no column does."""
         names = self._parts[LABEL]
-        is_one = np.column_stack([_text(columns[name]).str.to_lowercase().is_in(YES).fill_null(False).to_numpy() for name in names])
+        is_one = np.column_stack([text_of(columns[name]).str.to_lowercase().is_in(YES).fill_null(False).to_numpy() for name in names])
         for i in np.flatnonzero(is_one.sum(axis=1) > 1).tolist():
             both = " and ".join(repr(name) for name, one in zip(names, is_one[i], strict=True) if one)
             reasons.setdefault(i, f"wanted one phenotype, found {both}")
@@ -238,10 +238,10 @@ class _Columns:
     def _numbers(self, ours: str, series: pl.Series, reasons: dict[int, str], theirs: str = "") -> Floats:
         """Return a column as numbers, NaN where there is none; a value that does not fit is put down as its row's reason."""
         if series.dtype == pl.String:
-            series = _text(series)
+            series = text_of(series)
             if self._decimal_commas:
                 series = series.str.replace(_DECIMAL_COMMA, "$1.$2")
-        value = series.cast(pl.Float64, strict=False)
+        value = floats_of(series)
         bad = (series.is_not_null() & value.is_null()) | value.is_infinite().fill_null(False)
         wanted = "a finite number"
         if ours in PLACES[self.unit]:
@@ -253,15 +253,6 @@ class _Columns:
         for i in bad.arg_true().to_list():
             reasons.setdefault(i, f"{theirs or self.named[ours]}: wanted {wanted}, found {_shown(series[i])}")
         return np.array(value.fill_null(float("nan")).to_numpy(), dtype=np.float64)
-
-
-def _text(series: pl.Series) -> pl.Series:
-    """A column as text, without outer spaces; what stands for "missing" is NULL. A whole number has no decimals: 3.0 is 3."""
-    if series.dtype.is_float():
-        whole = series.is_finite().all() and (series == series.round()).all()
-        series = series.cast(pl.Int64, strict=False) if whole else series.fill_nan(None)
-    text = series.cast(pl.String).str.strip_chars()
-    return text.set(text.is_in(list(MISSING)).fill_null(False), None)
 
 
 def _shown(value: object) -> str:
