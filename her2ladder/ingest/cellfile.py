@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -120,7 +120,7 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     reader, why = (spec.reader, "as we wrote it") if spec.reader else reader_for(source, spec.format)
     before = stamp_of(source, reader)
     source_sha256 = spec.source_sha256 or sha256_of_source(source, spec.format)
-    options = ReadOptions(**{**spec.options.__dict__, "columns": spec.columns})
+    options = replace(spec.options, columns=spec.columns, said={})
     draft = out_dir / f".cells-{uuid.uuid4().hex}.parquet"
     mag, areas = _Mag(source, spec), NuclearAreas()
     with _draft(draft, out_dir), closing(TileSorter(out_dir, spec.run_bytes)) as sorter, closing(IdIndex(out_dir)) as ids:
@@ -128,6 +128,7 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
         for block, tiles in judge.blocks(mag.checked(reader.read(source, options))):
             areas.add(block)
             sorter.add(block, tiles)
+        judge.notes.update(options.said)
         counts, n_rows, constants, doubles, repeats = _write(draft, source, spec, judge, sorter)
         if stamp_of(source, reader) != before:
             raise InputError(f"{source}: changed while it was read: read it again")
@@ -233,10 +234,7 @@ def _check_spec(source: Path, spec: CellSource) -> None:
 
 
 class _Mag:
-    """The magnification a file says it is at, against the mpp that we were given.
-
-    Many files say 40 whatever they are at, so it is only held against an mpp where the slide's own mpp is given too (design 4).
-    """
+    """The magnification, or the mpp, that a file says it is at, against the mpp that we were given (decision 0026)."""
 
     def __init__(self, source: Path, spec: CellSource) -> None:
         self._source, self._spec, self.value = source, spec, 0.0
@@ -260,13 +258,13 @@ class _Mag:
 
     def _check(self) -> None:
         mpp, slide_mpp = self._spec.mpp_x, self._spec.slide_mpp
-        if mpp is None or slide_mpp is None:
+        if mpp is None or self._spec.mpp_as_given or 1 / MAG_TOLERANCE <= mpp * self.value / MAG_TIMES_MPP <= MAG_TOLERANCE:
             return
-        if not 1 / MAG_TOLERANCE <= mpp * self.value / MAG_TIMES_MPP <= MAG_TOLERANCE:
-            raise InputError(
-                f"{self._source}: the file says {self.value:g}x (about {MAG_TIMES_MPP / self.value:g} um/px), mpp says {mpp:g} "
-                f"and the slide's level 0 is at {slide_mpp:g}: give as mpp what the file's own coordinates are in"
-            )
+        level_0 = "" if slide_mpp is None else f" (the slide's level 0 is at {slide_mpp:g})"
+        raise InputError(
+            f"{self._source}: the file says that its coordinates are at {self.value:g}x, about {MAG_TIMES_MPP / self.value:g} um/px; --mpp "
+            f"says {mpp:g}{level_0}: give as --mpp what the file's own coordinates are in, or say --mpp-as-given to keep yours"
+        )
 
 
 def _notes(judge: Judge, doubt: str, doubles: Doubles, spec: CellSource) -> tuple[str, ...]:

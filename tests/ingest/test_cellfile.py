@@ -141,12 +141,16 @@ def test_a_cell_outside_the_slide_is_bad_where_the_size_is_known(nuclei: Any, ho
     assert written.quarantined == [("200", "wanted a centroid on the slide (0 to 6,060 px, 0 to 100 px), found 6070.25, 50.5")]
 
 
-def test_mag_is_held_against_mpp_where_the_slides_own_is_given(nuclei: Any, hovernet: Any, read: Any) -> None:
+def test_mag_and_mpp_that_say_two_things_are_refused_unless_mpp_is_as_given(nuclei: Any, hovernet: Any, read: Any) -> None:
     path = hovernet(nuclei(), mag=20)
-    assert read(path)[0].mag == 20
-    with pytest.raises(InputError, match=r"the file says 20x \(about 0.5 um/px\), mpp says 0.25"):
+    with pytest.raises(InputError, match=r"the file says .* at 20x, about 0.5 um/px; --mpp says 0.25: .*--mpp-as-given"):
+        read(path)
+    with pytest.raises(InputError, match=r"--mpp says 0.25 \(the slide's level 0 is at 0.25\)"):
         read(path, slide_mpp=0.25)
+    assert read(path, mpp_as_given=True)[0].mag == 20
     assert read(path, slide_mpp=0.25, mpp_x=0.5, mpp_y=0.5)[0].n_rows == 200
+    for mag, mpp in ((20, 0.4942), (40, 0.2325), (40, 0.2738), (None, 1.0)):  # what scanners say; no mag says nothing
+        assert read(hovernet(nuclei(), mag=mag), mpp_x=mpp, mpp_y=mpp)[0].n_rows == 200
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(slide: Path, read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

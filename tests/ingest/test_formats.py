@@ -195,7 +195,7 @@ def test_outlines_that_are_no_nuclei_are_a_warning_with_the_likely_factor(
     mpp: float, says: str, nuclei: Any, hovernet: Any, read: Any
 ) -> None:
     """Squares of 20 px: 25 um2 at 0.25 um/px."""
-    written, _ = read(hovernet(nuclei()), mpp_x=mpp, mpp_y=mpp)
+    written, _ = read(hovernet(nuclei(), mag=None), mpp_x=mpp, mpp_y=mpp)
     assert says in (written.notes[-1] if written.notes else "")
     assert bool(says) == bool(written.notes)
 

@@ -84,14 +84,14 @@ def test_where_chunks_end_changes_nothing(nuclei: Any, tmp_path: Path, read: Any
     nuc["30"]["note"] = '}}, "nuc": {" \\'
     nuc["31"]["contour"] = [[1, 1], [2, 2]]
     path = tmp_path / "slide.json"
-    path.write_text(json.dumps({"nuc": nuc, "mag": 20, "more": {"nuc": [1, {"x": "}"}]}}, indent=1 if spaces else None))
+    path.write_text(json.dumps({"nuc": nuc, "mag": 40, "more": {"nuc": [1, {"x": "}"}]}}, indent=1 if spaces else None))
     options = {"options": ReadOptions(chunk_bytes=chunk_bytes), "run_bytes": 1 if chunk_bytes == 7 else 20_000}
     one, rows = read(path, max_bad_share=0.02)
     two, _ = read(path, max_bad_share=0.02, **options)
     assert one.sha256 == two.sha256
     assert one.quarantined == two.quarantined == [("31", "wanted an outline of at least 3 points that differ, found fewer (2 given)")]
     assert 'a "}}] é \\' in rows["source_id"].to_pylist()
-    assert one.mag == 20
+    assert one.mag == 40
 
 
 def test_a_packed_file_gives_the_same_bytes_as_a_plain_one(nuclei: Any, hovernet: Any, read: Any, tmp_path: Path) -> None:

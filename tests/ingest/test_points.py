@@ -364,3 +364,43 @@ def test_a_quoted_comma_of_a_table_with_commas_is_no_decimal_one(table: Any, rea
     written, _ = read(table(f'cell_id,cell_class,x_um,y_um\n{rows}\n200,Tumor,"1,234",5\n'), label_map="store")
     assert (written.n_rows, written.n_quarantined) == (200, 1)
     assert "wanted a finite number, found '1,234'" in written.quarantined[0][1]
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "says"),
+    [
+        ('1,Tumor,1,2\n2,"Tumor,3,4\n3,Lymph,5,6\n', 3, "not closed on its line"),
+        ('1,Tumor,1,2\n2,"Tumor,3,4\n3,Lymph",5,6\n4,Lymph,7,8\n', 3, "not closed on its line"),  # which Arrow reads as one cell of the two
+        ('1,Tumor,1,2\n2,Tumor,3,"4', 3, "not closed on its line"),
+        ('1,"Tumor"s,1,2\n', 2, "text behind a closed quote"),
+    ],
+)
+@pytest.mark.parametrize("chunk_bytes", [8_000_000, 40])
+def test_a_stray_quote_is_named_with_its_line(table: Any, read: Any, body: str, line: int, says: str, chunk_bytes: int) -> None:
+    with pytest.raises(InputError, match=f"points.csv: line {line}: .*{says}"):
+        read(table("cell_id,cell_class,x_px,y_px\n" + body), label_map="store", options=ReadOptions(chunk_bytes=chunk_bytes))
+    with pytest.raises(InputError, match="line 1: a quote that opens a column's name"):
+        read(table('cell_id,"cell_class,x_px,y_px\n' + body), label_map="store")
+
+
+@pytest.mark.parametrize("chunk_bytes", [8_000_000, 7])
+def test_quotes_that_belong_there_are_read(table: Any, read: Any, chunk_bytes: int) -> None:
+    path = table('cell_id,cell_class,x_px,y_px,note\r\n"a,1",Tumor,"10",20,\r\n"b ""2""",Lymph,30,40,5" wide\r\n')
+    _, rows = read(path, label_map="store", options=ReadOptions(chunk_bytes=max(chunk_bytes, 45)))
+    assert rows["source_id"].to_pylist() == ["a,1", 'b "2"']
+
+
+def test_what_stands_behind_a_gzip_file_is_left_out_with_a_word(table: Any, read: Any, tmp_path: Path) -> None:
+    body = TABLE + "".join(f"d{i},Tumor,{i % 300 * 10},{100 + i // 300 * 10}\n" for i in range(60_000))  # of several blocks
+    packed = gzip.compress(body.encode())
+    plain, _ = read(table(packed, "whole.csv.gz"), label_map="store")
+    for name, behind, is_said in (("zeros", b"\0" * 700, False), ("junk", b"\0\0junk", True), ("half", b"\x1f", True)):
+        written, _ = read(table(packed + behind, f"{name}.csv.gz"), label_map="store")
+        assert written.sha256 == plain.sha256
+        assert ("bytes behind the end of the gzip file" in " ".join(written.notes)) == is_said
+    half = len(body) // 2
+    two, _ = read(table(gzip.compress(body[:half].encode()) + b"\0" * 9 + gzip.compress(body[half:].encode()), "two.csv.gz"), label_map="store")
+    assert two.sha256 == plain.sha256
+    for damaged in (packed[:-9], packed[: len(packed) // 2], packed[:-5] + b"\0" + packed[-4:], packed + packed[:40]):
+        with pytest.raises(InputError, match="wanted a whole gzip file, found a damaged one"):
+            read(table(damaged, "cut.csv.gz"), label_map="store")

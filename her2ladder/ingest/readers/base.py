@@ -38,6 +38,7 @@ class ReadOptions:
     chunk_bytes        how much of the file is looked at together; changes no value
     allow_pickle       read pickled files, with a restricted unpickler
     max_unpacked_bytes, max_unpack_ratio   a packed file that grows beyond these is refused
+    said         what was found about the file as a whole -> how often: filled while it is read
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class ReadOptions:
     chunk_bytes: int = CHUNK_BYTES
     max_unpacked_bytes: int = MAX_UNPACKED_BYTES
     max_unpack_ratio: float = MAX_UNPACK_RATIO
+    said: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

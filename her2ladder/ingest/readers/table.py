@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.arrow_columns import floats_of, series_of, text_of
 from her2ladder.ingest.readers.base import MEASURES, BadRecord, CellBatch, Floats, ReadOptions
+from her2ladder.ingest.readers.csv_quotes import CheckedQuotes
 from her2ladder.ingest.readers.labels_column import labels
 from her2ladder.ingest.readers.packed import Unpacked, head_of, unpacked
 from her2ladder.ingest.readers.spatialdata import is_geoparquet
@@ -82,6 +83,8 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
         raise InputError(f"{path}: wanted text, found binary data")
     line, encoding = _first_line(head)
     separator = _separator(line)
+    if line.count('"') % 2:
+        raise InputError(f"{path}: line 1: a quote that opens a column's name and is not closed: take the stray quote out")
     wrong: list[str] = []
 
     def ragged(row: Any) -> str:
@@ -93,7 +96,7 @@ def _from_csv(path: Path, source: Unpacked, options: ReadOptions) -> Iterator[Ce
     columns = _Columns(path, names, options.columns, decimal_commas=separator != ",")
     try:
         blocks = pyarrow.csv.open_csv(
-            pa.PythonFile(source, mode="r"),
+            pa.PythonFile(CheckedQuotes(source, separator), mode="r"),
             read_options=pyarrow.csv.ReadOptions(
                 use_threads=False, block_size=options.chunk_bytes, column_names=names, skip_rows=1, encoding=encoding
             ),
