@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from her2ladder.analytics.features.counted import class_numbers, without_tiles, without_unavailable
+from her2ladder.analytics.features.giant import GiantSlide, is_giant
 from her2ladder.analytics.features.lake_files import pair_rows, write_lake_file
 from her2ladder.analytics.features.settings import Settings, SlideTask
 from her2ladder.analytics.features.tasks import find_tasks
@@ -112,19 +113,9 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     number = class_numbers(cells.column("cell_class"), task.classes)
     if task.stain == XENIUM and not (number >= 0).any():
         raise InputError(f"slide {task.slide_id}: its cells have no type yet: run `ladder type` first")
-    profiles, values = _profile(settings, task, cells, number)
+    draft, n_rows, values = _pairs(lake.folder(root, "cell_pairs", task.slide_id, task.stain), settings, task, cells, number)
     values = without_unavailable(values, task.stain, task.classes, task.unavailable)
-    folder = lake.folder(root, "cell_pairs", task.slide_id, task.stain)
-    files = [
-        _into_lake(
-            root,
-            "cell_pairs",
-            task,
-            settings,
-            write_lake_file(pair_rows(profiles, task.slide_id, task.stain, task.classes), CELL_PAIR, folder),
-            len(profiles),
-        )
-    ]
+    files = [_into_lake(root, "cell_pairs", task, settings, draft, n_rows)]
     notes = [f"{n_left_out:,} cells of {len(task.left_out):,} flagged tiles are not counted"] if n_left_out else []
     if settings.centralities or settings.morphology:
         from her2ladder.analytics.features.extras import extra_files  # compiles its kernels on import: only where it was asked for
@@ -133,6 +124,17 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
             files.append(_into_lake(root, kind, task, settings, draft, n_rows))
             notes += [note] if note else []
     return Profiled(tuple(files), tuple(values), tuple(notes))
+
+
+def _pairs(
+    folder: Path, settings: Settings, task: SlideTask, cells: pa.Table, number: np.ndarray[Any, np.dtype[np.int32]]
+) -> tuple[Path, int, list[SlideValue]]:
+    """Write the rows of every pair; return the draft, how many rows it has, and the slide's values."""
+    if is_giant(settings, cells.num_rows):
+        giant = GiantSlide(settings, task, cells, number)
+        return write_lake_file(giant.blocks(), CELL_PAIR, folder), giant.n_rows, giant.values
+    profiles, values = _profile(settings, task, cells, number)
+    return write_lake_file(pair_rows(profiles, task.slide_id, task.stain, task.classes), CELL_PAIR, folder), len(profiles), values
 
 
 def _profile(

@@ -60,16 +60,28 @@ def slide_values(
     """
     values = proportion_values(np.bincount(cls[cls >= 0], minlength=len(classes)), len(cls), classes, proportions)
     for first, second in profiles.pairs:
-        block = profiles.block(first, second)
-        is_first = profiles.is_first[block]
-        for family in FAMILIES:
-            feature = f"{classes[first]}_{classes[second]}_{family}"
-            if family in LENGTHS:
-                summary = Summary(getattr(profiles, LENGTHS[family])[block], is_first, length_bits(radius_um))
-                values += _length_values(feature, summary, first == second, radius_um)
-            else:
-                summary = Summary(getattr(profiles, COUNTS[family])[block], is_first, COUNT_BITS)
-                values += _count_values(feature, summary, first == second)
+        values += pair_values((classes[first], classes[second]), profiles, (first, second), radius_um)
+    return values
+
+
+def pair_values(names: tuple[str, str], profiles: PairProfiles, pair: tuple[int, int], radius_um: float) -> list[SlideValue]:
+    """Return every family and rule of one pair.
+
+    names   of its two classes
+    pair    their numbers in the profiles
+    """
+    values: list[SlideValue] = []
+    first, second = pair
+    block = profiles.block(first, second)
+    is_first = profiles.is_first[block]
+    for family in FAMILIES:
+        feature = f"{names[0]}_{names[1]}_{family}"
+        if family in LENGTHS:
+            summary = Summary(getattr(profiles, LENGTHS[family])[block], is_first, length_bits(radius_um))
+            values += _length_values(feature, summary, first == second, radius_um)
+        else:
+            summary = Summary(getattr(profiles, COUNTS[family])[block], is_first, COUNT_BITS)
+            values += _count_values(feature, summary, first == second)
     return values
 
 

@@ -35,7 +35,9 @@ def test_the_wide_view_and_the_long_one_tell_the_stains_apart(study: Store, run_
     (row,) = run_ladder("--json", "sql", "SELECT * FROM patient_feature WHERE patient_id = 'P0'").rows
     assert math.isclose(row["Pi_Tumor_in_all_cells"], 2 / 3)
     assert math.isclose(row["IMC_Pi_Tumor_in_all_cells"], 1 / 2)
-    long = run_ladder("--json", "sql", "SELECT feature, value FROM feature_value WHERE patient_id = 'P0' AND feature LIKE '%Pi_Tumor_in_all%'").rows
+    long = run_ladder(
+        "--json", "sql", "SELECT feature, value FROM feature_value WHERE patient_id = 'P0' AND feature LIKE '%Pi_Tumor_in_all%'"
+    ).rows
     assert {one["feature"]: round(one["value"], 6) for one in long} == {
         "Pi_Tumor_in_all_cells": 0.666667,
         "IMC_Pi_Tumor_in_all_cells": 0.5,
