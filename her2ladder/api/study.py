@@ -48,11 +48,13 @@ class Study(Analyses):
     def ingest_cells(self, *paths: str | Path, workers: int = 1, max_bad_share: float = 0.01, **how: Any) -> list[dict[str, Any]]:
         """Read segmented cells, as `ladder ingest cells`; return a row a slide.
 
-        how  stain, slide_id, patient_id, mpp, slide_mpp, label_map, format, columns ({ours: theirs}), width_px, height_px
+        how  stain, slide_id, patient_id, mpp, slide_mpp, label_map, format, columns ({ours: theirs}), width_px, height_px,
+             outline, duplicates, origin, mpp_as_given, allow_pickle
         """
         from her2ladder.ingest.cells import ingest_cells
-        from her2ladder.ingest.source import Defaults
+        from her2ladder.ingest.source import Defaults, HowToRead, how_to_read
 
+        how["how"] = how_to_read(**{name: how.pop(name) for name in HowToRead.__dataclass_fields__ if name in how})
         if how.get("mpp") is not None:
             how["mpp"] = str(how["mpp"])
         done = ingest_cells(self.store, [Path(path) for path in paths], Defaults(**how), workers=workers, max_bad_share=max_bad_share)

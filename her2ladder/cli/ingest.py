@@ -54,6 +54,10 @@ def cells(
     outline: Annotated[
         str, typer.Option("--outline", help="Of a QuPath cell with two outlines: nucleus or cell; the centroid is that outline's.")
     ] = "nucleus",
+    origin: Annotated[
+        str,
+        typer.Option("--origin", help="Coordinates left of 0 or far from it: keep them, or shift the slide so that it begins at 0."),
+    ] = "keep",
     mpp_as_given: Annotated[bool, typer.Option("--mpp-as-given", help="Take --mpp even where the file says otherwise.")] = False,
     allow_pickle: Annotated[bool, typer.Option("--allow-pickle", help="Read TIAToolbox's .dat files: arrays and numbers alone.")] = False,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
@@ -83,7 +87,7 @@ def cells(
         columns=parse_columns(columns) if columns else None,
         width_px=width_px,
         height_px=height_px,
-        how=how_to_read(outline=outline, duplicates=duplicates, mpp_as_given=mpp_as_given, allow_pickle=allow_pickle),
+        how=how_to_read(outline=outline, duplicates=duplicates, origin=origin, mpp_as_given=mpp_as_given, allow_pickle=allow_pickle),
     )
     store = open_store(context)
     with Progress("slides", "cells") as progress:

@@ -19,20 +19,18 @@ from her2ladder.ingest.cellparquet import ROW_GROUP, CellsFile, Constants
 from her2ladder.ingest.cellrows import UNLABELLED, Frame, Judge, checked_mpp
 from her2ladder.ingest.duplicates import Doubles, find_doubles
 from her2ladder.ingest.ids import IdIndex
+from her2ladder.ingest.origin import AT_ZERO, lowest_of
 from her2ladder.ingest.plausible import NuclearAreas
-from her2ladder.ingest.readers.base import CellBatch, Ints, Reader, ReadOptions
+from her2ladder.ingest.readers.base import Ints, Reader, ReadOptions
 from her2ladder.ingest.readers.registry import AUTO, reader_for
 from her2ladder.ingest.runs import RUN_BYTES, Block, TileSorter, in_groups_of, without
+from her2ladder.ingest.said_scale import SaidScale
 from her2ladder.ingest.source_files import sha256_of_source, stamp_of
 from her2ladder.schema.labels import LabelMap
 from her2ladder.schema.lake import sha256_of
 from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
 
 MAX_BAD_SHARE = 0.01
-# A 40x file is at about 0.25 um/px, a 20x one at 0.5: micrometres per pixel x magnification = 10. Scanners differ by a tenth.
-MAG_TIMES_MPP = 10.0
-MAG_TOLERANCE = 1.5
-FILE_MPP_TOLERANCE = 1.1  # the same slide is 0.25 to one tool and 0.2527 to another
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,7 @@ class CellSource:
     mpp_as_given        mpp_x holds even where the file says another
     columns             ours -> theirs, for point tables
     width_px, height_px size of the slide in the file's coordinates: cells beyond it are bad
+    origin              keep | shift: leave the file's origin, or let the smallest x and y lie at 0
     duplicates          what to do with nuclei that stand in the file twice
     max_bad_share       more bad records than this, and the slide is refused
     slide_mpp           micrometres per pixel at level 0, where known
@@ -64,6 +63,7 @@ class CellSource:
     max_bad_share: float = MAX_BAD_SHARE
     slide_mpp: float | None = None
     mpp_as_given: bool = False
+    origin: Literal["keep", "shift"] = "keep"
     duplicates: Literal["keep", "drop", "refuse"] = "keep"
     source_sha256: str | None = None
     reader: Reader | None = None
@@ -122,9 +122,10 @@ def write_cells(source: Path, out_dir: Path, spec: CellSource) -> WrittenCells:
     source_sha256 = spec.source_sha256 or sha256_of_source(source, spec.format)
     options = replace(spec.options, columns=spec.columns, said={})
     draft = out_dir / f".cells-{uuid.uuid4().hex}.parquet"
-    mag, areas = _Mag(source, spec), NuclearAreas()
+    mag, areas = SaidScale(source, spec.mpp_x, spec.slide_mpp, mpp_as_given=spec.mpp_as_given), NuclearAreas()
+    origin = lowest_of(reader.read(source, options), source) if spec.origin == "shift" else AT_ZERO
     with _draft(draft, out_dir), closing(TileSorter(out_dir, spec.run_bytes)) as sorter, closing(IdIndex(out_dir)) as ids:
-        judge = Judge(source, spec.label_map, Frame(spec.mpp_x, spec.mpp_y, spec.width_px, spec.height_px), ids)
+        judge = Judge(source, spec.label_map, Frame(spec.mpp_x, spec.mpp_y, spec.width_px, spec.height_px, origin), ids)
         for block, tiles in judge.blocks(mag.checked(reader.read(source, options))):
             areas.add(block)
             sorter.add(block, tiles)
@@ -162,7 +163,15 @@ def _write(
     twins = judge.ids.later_twins()
     assert judge.mpp is not None
     constants = Constants(
-        spec.slide_id, spec.patient_id, spec.stain, judge.mpp, spec.label_map, judge.is_whole, spec.calibration, spec.calibration_factor
+        spec.slide_id,
+        spec.patient_id,
+        spec.stain,
+        judge.mpp,
+        spec.label_map,
+        judge.is_whole,
+        spec.calibration,
+        spec.calibration_factor,
+        judge.origin_um,
     )
     doubles = find_doubles((without(block, twins) for block in sorter.blocks()), judge.class_of, judge.mpp)
     if len(doubles) and spec.duplicates == "refuse":
@@ -233,44 +242,14 @@ def _check_spec(source: Path, spec: CellSource) -> None:
         raise InputError(f"{source}: wanted a file of cells, found nothing")
 
 
-class _Mag:
-    """The magnification, or the mpp, that a file says it is at, against the mpp that we were given (decision 0026)."""
-
-    def __init__(self, source: Path, spec: CellSource) -> None:
-        self._source, self._spec, self.value = source, spec, 0.0
-
-    def checked(self, batches: Iterator[CellBatch]) -> Iterator[CellBatch]:
-        for batch in batches:
-            if batch.mag and batch.mag != self.value:
-                self.value = batch.mag
-                self._check()
-            self._check_mpp(batch.file_mpp)
-            yield batch
-
-    def _check_mpp(self, told: float) -> None:
-        given = self._spec.mpp_x
-        if not told or given is None or self._spec.mpp_as_given or 1 / FILE_MPP_TOLERANCE <= given / told <= FILE_MPP_TOLERANCE:
-            return
-        raise InputError(
-            f"{self._source}: the file says that its coordinates are at {told:g} um/px, --mpp says {given:g}: leave --mpp out to take the "
-            "file's, or say --mpp-as-given to take yours"
-        )
-
-    def _check(self) -> None:
-        mpp, slide_mpp = self._spec.mpp_x, self._spec.slide_mpp
-        if mpp is None or self._spec.mpp_as_given or 1 / MAG_TOLERANCE <= mpp * self.value / MAG_TIMES_MPP <= MAG_TOLERANCE:
-            return
-        level_0 = "" if slide_mpp is None else f" (the slide's level 0 is at {slide_mpp:g})"
-        raise InputError(
-            f"{self._source}: the file says that its coordinates are at {self.value:g}x, about {MAG_TIMES_MPP / self.value:g} um/px; --mpp "
-            f"says {mpp:g}{level_0}: give as --mpp what the file's own coordinates are in, or say --mpp-as-given to keep yours"
-        )
-
-
 def _notes(judge: Judge, doubt: str, doubles: Doubles, spec: CellSource) -> tuple[str, ...]:
     told = [f"{n:,} x {what}" for what, n in judge.notes.items()]
     if spec.mpp_x is None and judge.mpp is not None and judge.file_mpp:
         told.append(f"the file says {judge.mpp[0]:g} micrometres per pixel, which were taken")
+    if judge.frame.origin != AT_ZERO:
+        x, y = judge.frame.origin
+        told.append(f"the origin was moved: {x:,.12g}, {y:,.12g} of the file is 0, 0 now, as asked for by --origin shift")
+    told += judge.span.notes()
     if len(doubles):
         kept = "they were left out" if spec.duplicates == "drop" else "they were kept; --duplicates drop leaves them out"
         told.append(f"{_doubled(doubles)}: {kept}")

@@ -24,6 +24,7 @@ from her2ladder.schema.vocabulary import DROP, OTHER
 ROW_GROUP = 16_384
 ZSTD_LEVEL = 5  # outline offsets 25.7 bytes a cell against 29.5 at level 3, for 3 % more CPU
 QUANTA_KEY = "quanta_per_px"
+ORIGIN_KEY = "origin_um"  # x, y that --origin shift took from the source's places
 # Few distinct values, or few enough that 12-bit numbers for them beat 8 bytes each (areas of whole-pixel outlines; outline offsets).
 _DICTIONARY = [
     "slide_id",
@@ -63,6 +64,7 @@ class Constants:
     is_whole: bool
     calibration: str | None = None
     calibration_factor: float | None = None
+    origin_um: tuple[float, float] = (0.0, 0.0)  # what was taken from the file's coordinates
 
     @property
     def quanta_per_px(self) -> int:
@@ -97,6 +99,8 @@ class CellsFile:
         self._class_of = np.array([-1 if word == DROP else self._classes.index(word) for word in told.labels.values()], dtype=np.int16)
         self._totals = np.zeros(len(self._classes), dtype=np.int64)
         metadata = {"contract": CELL.name, "schema_version": str(SCHEMA_VERSION), QUANTA_KEY: str(constants.quanta_per_px)}
+        if constants.origin_um != (0.0, 0.0):
+            metadata[ORIGIN_KEY] = ",".join(repr(v) for v in constants.origin_um)
         self._schema = CELL.arrow.with_metadata(metadata)
         self._writer = cells_writer(sink, self._schema)
 

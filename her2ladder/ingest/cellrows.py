@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from her2ladder.errors import InputError
 from her2ladder.ingest import outline_kernel, outlines
 from her2ladder.ingest.ids import IdIndex
+from her2ladder.ingest.origin import AT_ZERO, MAX_PX, Span
 from her2ladder.ingest.readers.base import MEMBRANE, BadRecord, CellBatch, Floats, Ints
 from her2ladder.ingest.runs import FIXED, Block, tiles_of
 from her2ladder.schema.labels import NO_LABEL, LabelMap
 from her2ladder.schema.vocabulary import DROP, MPP_PLAUSIBLE_UM
 
-# Chosen: the largest glass in use, for whole-mount sections, is 8 x 6 inches; a centroid beyond a quarter metre lies on no slide.
-MAX_SLIDE_UM = 250_000.0
 OUTLINE_PIXEL_UM = 0.25  # chosen: a 40x scan's; an eighth of it is 31 nm
 MAX_KEPT_REASONS = 100_000
 MAX_SHOWN_LABELS = 20
@@ -30,12 +29,16 @@ MAX_CELLS = 2**31 - 1  # cell_id has 32 bits
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the cells of a file lie: micrometres per pixel of its coordinates, and the slide's size in them where it is known."""
+    """Where the cells of a file lie: micrometres per pixel of its coordinates, and the slide's size in them where it is known.
+
+    origin   place of the file, in its own unit, that becomes (0, 0)
+    """
 
     mpp_x: float | None
     mpp_y: float | None
     width_px: int | None = None
     height_px: int | None = None
+    origin: tuple[float, float] = AT_ZERO
 
 
 def checked_mpp(path: Path, frame: Frame, unit: str, file_mpp: float = 0.0, has_outlines: bool = False) -> tuple[float, float]:
@@ -69,6 +72,8 @@ class Judge:
 
     n_records, n_dropped    records seen; those that the label map drops
     notes                   what the reader did that changes no record -> how often
+    span                    where the cells lie
+    origin_um               what is taken from the places of the file
     class_of                (labels,) number of the class that each label of the map has
     bad, n_bad              the first of the bad records, and how many there are in all
     """
@@ -85,6 +90,8 @@ class Judge:
     mpp: tuple[float, float] | None = None
     file_mpp: float = 0.0
     notes: Counter[str] = field(default_factory=Counter)
+    span: Span = field(default_factory=Span)
+    origin_um: tuple[float, float] = AT_ZERO
     _unmapped: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,6 +109,8 @@ class Judge:
         for batch in batches:
             self.file_mpp = self.file_mpp or batch.file_mpp
             self.mpp = self.mpp or checked_mpp(self.path, self.frame, batch.unit, self.file_mpp, has_outlines=bool(len(batch.points)))
+            step = self.mpp if batch.unit == "px" else (1.0, 1.0)
+            self.origin_um = (self.frame.origin[0] * step[0], self.frame.origin[1] * step[1])
             self.n_records += batch.n_records
             self.notes.update(batch.notes)
             self._put_down(list(batch.bad))
@@ -156,7 +165,7 @@ class Judge:
         verdict = _Verdict(batch, dropped)
         verdict.refuse(~mapped & ~dropped, lambda i: UNLABELLED)
         scale = np.array(mpp)
-        place = np.column_stack([batch.x, batch.y])
+        place = np.column_stack([batch.x, batch.y]) - self.frame.origin
         place_um = place * scale if batch.unit == "px" else place
         verdict.refuse(np.asarray(np.isinf(place_um).any(axis=1)), lambda i: "wanted a finite centroid, found an infinite one")
         keep = verdict.good
@@ -164,6 +173,7 @@ class Judge:
         if not keep.all():  # outlines of records that are out already are not judged
             starts[~keep] = 0
         points = batch.points if keep.all() else batch.points[np.repeat(keep, batch.n_points)]
+        points = points if self.frame.origin == AT_ZERO else points - self.frame.origin
         if batch.unit == "um":
             points = points / scale
         encoded = outlines.encode_outlines(points, starts, place_um / scale, mpp)
@@ -178,20 +188,23 @@ class Judge:
         good = verdict.good
         self.is_whole = self.is_whole and bool(encoded.whole[good].all())
         block = _block(batch, label, encoded, place_um, scale, good)
+        self.span.add(place_um[good])
         has_id = block.fixed["n_id"] >= 0
         self.ids.add(block.ids, block.fixed["n_id"][has_id].astype(np.int64), block.fixed["cell_id"][has_id])
         place_px = place_um[good] / scale
         return block, tiles_of(place_px[:, 0], place_px[:, 1])
 
     def _refuse_outside(self, verdict: _Verdict, place_um: Floats, scale: Floats) -> None:
+        """Where the slide's size is known, a cell lies on it; where it is not, it may lie left of the origin or far from it."""
         size = (self.frame.width_px, self.frame.height_px)
-        limit = np.array([MAX_SLIDE_UM if edge is None else edge * step for edge, step in zip(size, scale, strict=True)])
-        outside = np.asarray(((place_um < 0) | (place_um > limit)).any(axis=1))
+        low = np.array([-MAX_PX if edge is None else 0.0 for edge in size]) * scale
+        high = np.array([MAX_PX if edge is None else float(edge) for edge in size]) * scale
+        outside = np.asarray(((place_um < low) | (place_um > high)).any(axis=1))
 
         def why(i: int) -> str:
             x, y = place_um[i] / scale
-            to = [f"{v / step:,.0f} px" for v, step in zip(limit, scale, strict=True)]
-            return f"wanted a centroid on the slide (0 to {to[0]}, 0 to {to[1]}), found {x:g}, {y:g}"
+            to = [f"{a:,.0f} to {b:,.0f} px" for a, b in zip(low / scale, high / scale, strict=True)]
+            return f"wanted a centroid on the slide ({to[0]}, {to[1]}), found {x:g}, {y:g}"
 
         verdict.refuse(outside, why)
 

@@ -179,6 +179,7 @@ def _read_one(root: Path, maps: dict[tuple[str, str], LabelMap], max_bad_share: 
         slide_mpp=source.slide_mpp,
         mpp_as_given=source.how.mpp_as_given,
         duplicates=source.how.duplicates,
+        origin=source.how.origin,
         source_sha256=source.sha256,
         options=ReadOptions(outline=source.how.outline, allow_pickle=source.how.allow_pickle),
     )

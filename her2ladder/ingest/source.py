@@ -18,12 +18,14 @@ class HowToRead:
 
     outline        nucleus | cell: which outline to take of a cell that has two
     duplicates     keep | drop | refuse: what to do with nuclei that stand in a file twice
+    origin         keep | shift: leave a file's origin as it is, or let the smallest x and y lie at 0
     mpp_as_given   the mpp told holds even where a file says another
     allow_pickle   read .dat files, which may run code if they are not what they seem
     """
 
     outline: Literal["nucleus", "cell"] = "nucleus"
     duplicates: Literal["keep", "drop", "refuse"] = "keep"
+    origin: Literal["keep", "shift"] = "keep"
     mpp_as_given: bool = False
     allow_pickle: bool = False
 
@@ -33,7 +35,7 @@ def how_to_read(**told: Any) -> HowToRead:
 
     raises   InputError for a word that is none of an option's
     """
-    words = {"outline": ("nucleus", "cell"), "duplicates": ("keep", "drop", "refuse")}
+    words = {"outline": ("nucleus", "cell"), "duplicates": ("keep", "drop", "refuse"), "origin": ("keep", "shift")}
     for name, allowed in words.items():
         if name in told and told[name] not in allowed:
             raise InputError(f"--{name}: wanted one of {', '.join(allowed)}, found {told[name]!r}")

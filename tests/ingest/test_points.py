@@ -221,7 +221,7 @@ def test_an_inform_table_is_in_the_unit_of_its_areas(unit: str, x_um: float, tab
         ("z,Tumor,1,inf", "y_px: wanted a finite number, found 'inf'"),
         ("z,Tumor,1,4 mm", "y_px: wanted a finite number, found '4 mm'"),
         ("z,,1,3", "wanted a label, found none"),
-        ("z,Tumor,-1,3", "wanted a centroid on the slide (0 to 1,000,000 px, 0 to 1,000,000 px), found -1, 3"),
+        ("z,Tumor,2e9,3", "wanted a centroid on the slide (-1,000,000,000 to 1,000,000,000 px, -1,000,000,000 to 1,000,000,000 px), found 2e+09, 3"),
         ("5,Tumor,1,3", "wanted an id of its own, found the id of an earlier record"),
     ],
 )

@@ -10,10 +10,10 @@
 -- n_near       those of them with a cell of the second class within the radius
 -- share_near   n_near / n_cells
 WITH counted AS (  -- each in its square of a grid whose side is the radius
-  SELECT slide_id, cell_id, x_um, y_um, floor(x_um / $radius_um)::INTEGER AS gx, floor(y_um / $radius_um)::INTEGER AS gy
+  SELECT slide_id, cell_id, x_um, y_um, floor(x_um / $radius_um)::BIGINT AS gx, floor(y_um / $radius_um)::BIGINT AS gy
   FROM cell WHERE stain = $stain AND cell_class = $of_class
 ), near AS (  -- each in its own square and the eight around it
-  SELECT slide_id, cell_id, x_um, y_um, floor(x_um / $radius_um)::INTEGER + dx AS gx, floor(y_um / $radius_um)::INTEGER + dy AS gy
+  SELECT slide_id, cell_id, x_um, y_um, floor(x_um / $radius_um)::BIGINT + dx AS gx, floor(y_um / $radius_um)::BIGINT + dy AS gy
   FROM cell, (VALUES (-1), (0), (1)) AS a(dx), (VALUES (-1), (0), (1)) AS b(dy)
   WHERE stain = $stain AND cell_class = $near_class
 ), met AS (
