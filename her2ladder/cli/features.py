@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from her2ladder.cli.context import globals_of, open_store
-from her2ladder.cli.output import say_outcome, show
+from her2ladder.cli.output import say, say_outcome, show
 
 
 def register(app: typer.Typer) -> None:
@@ -58,5 +58,10 @@ def features(
     show(
         list(summary(outcomes)), as_json=globals_of(context).as_json, columns=("slide_id", "stain", "state", "n_cells", "n_rows", "reason")
     )
-    counts = {state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "refused")}
-    say_outcome(counts, [one.reason for one in outcomes if one.state == "refused"], "no slides in the store: ladder ingest cells …")
+    counts = {state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "untyped", "refused")}
+    reasons = [one.reason for one in outcomes if one.state == "refused"]
+    if counts["untyped"] == len(outcomes):
+        reasons = [one.reason for one in outcomes]
+    elif counts["untyped"]:
+        say(f"note: {counts['untyped']} in-situ sections are left out because none of their cells has a type: run `ladder type`")
+    say_outcome(counts, reasons, "no slides in the store: ladder ingest cells …")

@@ -79,15 +79,16 @@ def type_(
     Example: `ladder type --slide all --markers breast`
     """
     from her2ladder.errors import InputError
+    from her2ladder.ingest.xenium.labels import read_labels
     from her2ladder.ingest.xenium.markers import load_markers
-    from her2ladder.ingest.xenium.typing_stage import How, Quality, read_labels, type_cells
+    from her2ladder.ingest.xenium.scoring import Quality
+    from her2ladder.ingest.xenium.typing_stage import How, type_cells
 
     if (markers is None) == (labels is None):
         raise InputError("wanted --markers breast | FILE.toml, or --labels FILE.csv: one of the two")
     quality = Quality(min_counts, min_genes, max_control_share, min_area_um2)
     if labels is not None:
-        table, sha256 = read_labels(labels)
-        how = How(quality, labels=table, labels_sha256=sha256)
+        how = How(quality, labels=read_labels(labels))
     else:
         how = How(quality, markers=load_markers(str(markers)), min_score=min_score, min_margin=min_margin)
     store = open_store(context)
@@ -98,3 +99,5 @@ def type_(
     show(rows, as_json=globals_of(context).as_json, columns=columns)
     for note in dict.fromkeys(note for one in done for note in one.notes):
         say(f"note: {note}")
+    refused = [one.reason for one in done if one.reason]
+    say_outcome({"typed": len(done) - len(refused), "refused": len(refused)}, refused, "no section has a label")

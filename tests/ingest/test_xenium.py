@@ -120,7 +120,8 @@ def test_markers_give_each_cell_its_type_and_the_type_is_its_class(tmp_path: Pat
     bundle = write_bundle(tmp_path / "b", made)
     run_ladder("ingest", "xenium", bundle, "--slide-id", "S", "--patient", "P")
     (tmp_path / "two.toml").write_text(MARKERS)
-    assert run_ladder("features", "--stain", "Xenium").code == 1  # no type yet
+    before = run_ladder("features", "--stain", "Xenium")
+    assert (before.code, "none of its cells has a type" in before.err) == (1, True)
     done = run_ladder("--json", "type", "--markers", tmp_path / "two.toml", "--min-genes", 2)
     assert done.rows[0]["counts"] == {"Tumour": 4, "Th": 3}
     assert done.rows[0]["n_low_quality"] == 1
@@ -136,7 +137,10 @@ def test_markers_give_each_cell_its_type_and_the_type_is_its_class(tmp_path: Pat
     assert told(run_ladder, "S") == expected(made)  # counts and outlines stay as they were
     assert run_ladder("check").code == 0
     assert run_ladder("--json", "ingest", "xenium", bundle, "--slide-id", "S", "--patient", "P").rows[0]["state"] == "unchanged"
-    assert run_ladder("features", "--stain", "Xenium").code == 0
+    run_ladder("ingest", "xenium", write_bundle(tmp_path / "c", made), "--slide-id", "T", "--patient", "Q")
+    some = run_ladder("--json", "features", "--stain", "Xenium")
+    assert (some.code, [row["state"] for row in some.rows]) == (0, ["computed", "untyped"])
+    assert "1 in-situ sections are left out because none of their cells has a type" in some.err
     share = run_ladder("--json", "sql", "SELECT value FROM slide_feature WHERE feature = 'Pi_Tumour_in_all_cells'").rows
     assert share == [{"value": 0.5}]
 
@@ -152,6 +156,36 @@ def test_labels_made_elsewhere_are_joined_by_id(tmp_path: Path, run_ladder: Call
     assert "1 of 8 labels are of no cell" in done.err
     (tmp_path / "other.csv").write_text("cell_id,label\nx-1,A\n")
     assert "0 of 1 labels are of its 8 cells" in run_ladder("type", "--labels", tmp_path / "other.csv").err
+
+
+def test_labels_that_could_be_of_two_sections_are_refused(tmp_path: Path, run_ladder: Callable[..., Any], made: Section) -> None:
+    """Ids of version 1 are 1 to n in every section: without slide_id a label would go to the wrong patient."""
+    for name in ("b", "c"):
+        run_ladder("ingest", "xenium", write_bundle(tmp_path / name, made, ids="int"), "--slide-id", name)
+    path = tmp_path / "labels.csv"
+    path.write_text("cell_id,label\n1,A\n2,A\n")
+    done = run_ladder("type", "--labels", path)
+    assert "cell '1' is a cell of the sections b and c: add a column slide_id" in done.err
+    assert run_ladder("--json", "type", "--labels", path, "--slide", "c").rows[0]["slide_id"] == "c"
+    path.write_text("slide_id,cell_id,label\nb,1,A\nb,2,B\nelsewhere,1,C\n")
+    done = run_ladder("--json", "type", "--labels", path)  # the section c is not in the file, so it keeps its types
+    assert [(row["slide_id"], row["counts"]) for row in done.rows] == [("b", {"A": 1, "B": 1})]
+    kept = run_ladder("--json", "sql", "SELECT slide_id, count(*) n FROM cell_type WHERE type IN ('A', 'B') GROUP BY 1 ORDER BY 1").rows
+    assert kept == [{"slide_id": "b", "n": 2}, {"slide_id": "c", "n": 2}]
+    for text, said in (("slide_id,cell_id,label\nz,1,A\n", "wanted labels of b, c, found those of z"), ("slide_id,cell_id,label\nb,,A\n", "wanted cell_id in every line"), ("cell_id,label\n1,A\n1,B\n", "found cell '1' 2 times")):
+        path.write_text(text)
+        done = run_ladder("type", "--labels", path)
+        assert (done.code, said in done.err) == (1, True), done.err
+
+
+def test_a_section_that_cannot_be_typed_does_not_stop_the_others(tmp_path: Path, run_ladder: Callable[..., Any], made: Section) -> None:
+    run_ladder("ingest", "xenium", write_bundle(tmp_path / "b", made, matrix="none"), "--slide-id", "b")
+    run_ladder("ingest", "xenium", write_bundle(tmp_path / "c", made), "--slide-id", "c")
+    (tmp_path / "two.toml").write_text(MARKERS)
+    done = run_ladder("--json", "type", "--markers", tmp_path / "two.toml", "--min-genes", 2)
+    assert (done.code, [(row["slide_id"], row["n_typed"]) for row in done.rows]) == (1, [("b", 0), ("c", 7)])
+    assert "1 slide typed, 1 slide refused: slide b: wanted counts" in done.err
+    assert len(run_ladder("--json", "sql", "FROM quarantine WHERE what = 'types'").rows) == 1
 
 
 def test_a_bundle_without_a_matrix_brings_its_cells_alone(tmp_path: Path, run_ladder: Callable[..., Any], made: Section) -> None:

@@ -43,6 +43,7 @@ VALUES: dict[str, object] = {
     "run": "r000000",
     "k": 5,
     "genes": ["ERBB2"],
+    "slides": ["none"],
     "cell_type": "Tumour",
     "min_counts": 20,
     "min_genes": 5,

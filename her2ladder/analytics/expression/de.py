@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from her2ladder.analytics.cohort.selection import Selection
-from her2ladder.analytics.expression.design import Asked, Design, as_arguments, design, prepare
+from her2ladder.analytics.expression.design import Asked, Design, as_arguments, common_panel, design, prepare
 from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError
@@ -48,11 +48,11 @@ def differential(store: Store, chosen: Selection, asked: Asked, *, types: tuple[
     """
     asked = prepare(store, asked)
     with run(store, NAME, as_arguments(asked, chosen, types=list(types), min_cells=min_cells)) as this:
-        who = design(this, chosen, asked)
+        who = design(this, chosen, asked, with_counts=True)
         table, notes = fold_changes(this, who, types, min_cells)
         rows = [_row(who, one) for one in table.to_dict("records")]
         this.append(ANALYSIS_RESULT, rows)
-    return Genes(this.id, with_run(rows, this.id), who, table, tuple(notes))
+    return Genes(this.id, with_run(rows, this.id), who, table, (*who.notes, *notes))
 
 
 def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int) -> tuple[pd.DataFrame, list[str]]:
@@ -60,7 +60,9 @@ def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int)
 
     raises   InputError: no such type, no type with two patients in each group
     """
-    sums = this.fetch("expression/pseudobulk").to_pandas()
+    panel = common_panel(this, who)
+    sums = this.fetch("expression/pseudobulk", slides=list(who.slides["slide_id"])).to_pandas()
+    sums = sums[sums["gene"].isin(panel)]
     cells = this.fetch("expression/composition").to_pandas()
     known = sorted(set(sums["type"].astype(str)))
     unknown = sorted(set(types) - set(known))
@@ -68,7 +70,7 @@ def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int)
         raise InputError(f"--type: no cells of type {unknown[0]!r} with counts; there is {', '.join(known) or 'none'}")
     parts, notes = [], []
     for name in types or known:
-        enough = set(cells.loc[(cells["type"] == name) & (cells["n"] >= min_cells), "patient_id"])
+        enough = set(cells.loc[(cells["type"] == name) & (cells["n_counted"] >= min_cells), "patient_id"])
         people = who.people[who.people["patient_id"].isin(enough)]
         n_a, n_b = int((people["group"] == who.a).sum()), int((people["group"] == who.b).sum())
         few = len(who.people) - len(people)

@@ -46,6 +46,7 @@ class Design:
     chosen: Selection
     score_name: str | None
     n_left_out: int
+    notes: tuple[str, ...] = ()
 
     @property
     def subgroup(self) -> str:
@@ -90,14 +91,23 @@ def prepare(store: Store, asked: Asked) -> Asked:
     return Asked("band", asked.pair, name)
 
 
-def design(this: Run, chosen: Selection, asked: Asked) -> Design:
+def design(this: Run, chosen: Selection, asked: Asked, *, with_counts: bool = False) -> Design:
     """Return the patients that are compared.
 
-    raises   InputError: no typed section, no clinical table for its patients, or a group with fewer than two patients
+    with_counts  only by their sections that have counts of genes: a section without is no section where all counts are 0
+    raises       InputError: no typed section, no clinical table for its patients, or a group with fewer than two patients
     """
     slides = this.fetch("expression/sections").to_pandas()
     if slides.empty:
         raise InputError(UNTYPED)
+    notes = []
+    if with_counts:
+        bare = list(slides.loc[~slides["has_counts"], "slide_id"])
+        slides = slides[slides["has_counts"]]
+        if bare:
+            notes.append(f"{len(bare)} typed sections are left out because they have no counts of genes: {', '.join(bare[:5])}")
+        if slides.empty:
+            raise InputError("no typed section has counts of genes: ingest the bundles with their cell_feature_matrix")
     people = patients(this, chosen, asked.score_name)
     people = people[people["patient_id"].isin(slides["patient_id"])].sort_values("patient_id").reset_index(drop=True)
     if people.empty:
@@ -111,7 +121,18 @@ def design(this: Run, chosen: Selection, asked: Asked) -> Design:
         if n < 2:
             raise InputError(f"--between {asked.between}: wanted at least two patients with sections in each group, found {n} in {group}")
     kept = slides[slides["patient_id"].isin(inside["patient_id"])].reset_index(drop=True)
-    return Design(a, b, inside, kept, chosen, asked.score_name, len(people) - len(inside))
+    return Design(a, b, inside, kept, chosen, asked.score_name, len(people) - len(inside), tuple(notes))
+
+
+def common_panel(this: Run, who: Design) -> list[str]:
+    """Return the genes that are on the panel of every section that is compared, in order.
+
+    raises   InputError where there is none
+    """
+    genes: list[str] = this.fetch("expression/panels", slides=list(who.slides["slide_id"])).column("gene").to_pylist()
+    if not genes:
+        raise InputError(f"the panels of the {len(who.slides)} sections have no gene in common")
+    return genes
 
 
 def _pair(labels: Sequence[str | None], asked: Asked) -> tuple[str, str]:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from her2ladder.analytics.cohort.selection import Selection
-from her2ladder.analytics.expression.design import Asked, Compared, Design, as_arguments, compare, dense, design, prepare
+from her2ladder.analytics.expression.design import Asked, Compared, Design, as_arguments, common_panel, compare, dense, design, prepare
 from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError
@@ -49,8 +49,8 @@ def interactions(
         asked, chosen, pairs=sha256, senders=list(senders), receivers=list(receivers), radius_um=radius_um, permutations=permutations
     )
     with run(store, NAME, told, seed=seed) as this:
-        who = design(this, chosen, asked)
-        panel = set(this.fetch("expression/panels").column("gene").to_pylist())
+        who = design(this, chosen, asked, with_counts=True)
+        panel = set(common_panel(this, who))
         tested = [(ligand, receptor) for ligand, receptor in table if {ligand, receptor} <= panel]
         if not tested:
             raise InputError(f"interactions: none of the {len(table)} pairs has both genes on every panel")
@@ -78,7 +78,7 @@ def interactions(
                 result_row(NAME, who.chosen, "patient", own, subgroup=one["patient_id"], term=one["feature"], score_name=who.score_name)
             )
         this.append(ANALYSIS_RESULT, rows)
-    return Compared(this.id, with_run(rows, this.id), who, values, tests, (what,))
+    return Compared(this.id, with_run(rows, this.id), who, values, tests, (what, *who.notes))
 
 
 def load_pairs(path: Path) -> tuple[list[tuple[str, str]], str]:

@@ -65,18 +65,19 @@ def pathways(
     asked = prepare(store, asked)
     told = as_arguments(asked, chosen, types=list(types), gene_sets=sha256, permutations=permutations)
     with run(store, NAME, told, seed=seed) as this:
-        who = design(this, chosen, asked)
+        who = design(this, chosen, asked, with_counts=True)
         found, notes = fold_changes(this, who, types, LEAST_CELLS)
         parts = []
         for name, genes in found.groupby("type", sort=False):
             inside = on_panel(sets, set(genes["gene"]))
             if not inside:
                 raise InputError(f"pathways: no gene set has {LEAST_GENES} to {MOST_GENES} genes among the {len(genes)} of the panel")
-            parts += [prerank(genes, inside, seed, permutations).assign(type=name), over_represented(genes, inside).assign(type=name)]
+            both = prerank(genes, inside, seed, permutations), over_represented(genes, inside)
+            parts += [one.assign(type=name, n_background=len(genes)) for one in both]
         table = pd.concat(parts, ignore_index=True)
-        rows = [_row(who, one, len(set(found["gene"]))) for one in table.to_dict("records")]
+        rows = [_row(who, one) for one in table.to_dict("records")]
         this.append(ANALYSIS_RESULT, rows)
-    return Pathways(this.id, with_run(rows, this.id), who, table, tuple(notes))
+    return Pathways(this.id, with_run(rows, this.id), who, table, (*who.notes, *notes))
 
 
 def load_gmt(path: Path | None) -> tuple[dict[str, list[str]], str]:
@@ -166,7 +167,7 @@ def over_represented(genes: pd.DataFrame, sets: dict[str, list[str]], cut: float
     )
 
 
-def _row(who: Design, one: dict[str, Any], n_panel: int) -> dict[str, Any]:
+def _row(who: Design, one: dict[str, Any]) -> dict[str, Any]:
     is_gsea = one["method"] == "gsea"
     test = "gseapy prerank, permutation of genes" if is_gsea else "hypergeometric"
     value = "normalised enrichment score" if is_gsea else "log2 of observed over expected"
@@ -174,6 +175,6 @@ def _row(who: Design, one: dict[str, Any], n_panel: int) -> dict[str, Any]:
     return result_row(
         NAME, who.chosen, f"{one['method']} {one['type']}", Estimate(one["value"], None, None, one["p"], len(who.people), None, test, note),
         subgroup=who.subgroup, term=one["pathway"], p_adjusted=one["p_adjusted"],
-        family=f"{'FDR of gseapy' if is_gsea else 'Benjamini-Hochberg'} within {one['type']}; background: {n_panel} genes of the panel",
+        family=f"{'FDR of gseapy' if is_gsea else 'Benjamini-Hochberg'} within {one['type']}; background: {one['n_background']} genes of the panel",
         score_name=who.score_name,
     )  # fmt: skip

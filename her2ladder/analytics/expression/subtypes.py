@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from her2ladder.analytics.cohort.selection import Selection
-from her2ladder.analytics.expression.design import Asked, Compared, Design, as_arguments, compare, dense, design, prepare
+from her2ladder.analytics.expression.design import Asked, Compared, Design, as_arguments, common_panel, compare, dense, design, prepare
 from her2ladder.analytics.results.rows import with_run
 from her2ladder.errors import InputError
 from her2ladder.queries.run import Run, run
@@ -43,8 +43,8 @@ def subtypes(
     table, sha256 = load_centroids(centroids)
     asked = prepare(store, asked)
     with run(store, NAME, as_arguments(asked, chosen, cell_type=cell_type, centre=centre, centroids=sha256)) as this:
-        who = design(this, chosen, asked)
-        panel = set(this.fetch("expression/panels").column("gene").to_pylist())
+        who = design(this, chosen, asked, with_counts=True)
+        panel = set(common_panel(this, who))
         genes = [gene for gene in table.index if gene in panel]
         if len(genes) < LEAST_GENES:
             raise InputError(
@@ -57,7 +57,7 @@ def subtypes(
         what = f"share of {cell_type} cells; {len(genes)} of {len(table)} genes, centred by {centre}"
         rows, values, tests = compare(NAME, who, wide, what)
         this.append(ANALYSIS_RESULT, rows)
-    return Compared(this.id, with_run(rows, this.id), who, values, tests, (what,))
+    return Compared(this.id, with_run(rows, this.id), who, values, tests, (what, *who.notes))
 
 
 def load_centroids(path: Path | None) -> tuple[pd.DataFrame, str]:

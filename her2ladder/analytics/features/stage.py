@@ -32,9 +32,10 @@ from her2ladder.schema import lake
 from her2ladder.schema.dictionary import proportions
 from her2ladder.schema.store import Store
 from her2ladder.schema.tables import CELL_PAIR, MANIFEST, QUARANTINE, SCHEMA_VERSION, SLIDE_FEATURE
-from her2ladder.schema.vocabulary import TILE_FLAGS, XENIUM
+from her2ladder.schema.vocabulary import TILE_FLAGS
 
 Report = Callable[[int, int, int], None]
+UNTYPED = "none of its cells has a type: run `ladder type`"
 ENGINES = ("kernel", "sql")
 
 
@@ -53,7 +54,7 @@ class Outcome:
 
     slide_id: str
     stain: str
-    state: str  # computed, unchanged, refused
+    state: str  # computed, unchanged, untyped, refused
     n_cells: int
     n_rows: int = 0
     reason: str = ""
@@ -78,9 +79,10 @@ def compute_features(
     source   features.md
     """
     _check(settings)
-    tasks, unchanged = find_tasks(store, settings, slides, stain, force)
+    tasks, unchanged, untyped = find_tasks(store, settings, slides, stain, force)
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
+    outcomes += [Outcome(t.slide_id, t.stain, "untyped", t.n_cells, reason=UNTYPED) for t in untyped]
     done = n_cells = 0
     since = time.monotonic()
     with store.working():
@@ -111,8 +113,6 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
     n_left_out = cells.num_rows - kept.num_rows
     cells = kept
     number = class_numbers(cells.column("cell_class"), task.classes)
-    if task.stain == XENIUM and not (number >= 0).any():
-        raise InputError(f"slide {task.slide_id}: its cells have no type yet: run `ladder type` first")
     draft, n_rows, values = _pairs(lake.folder(root, "cell_pairs", task.slide_id, task.stain), settings, task, cells, number)
     values = without_unavailable(values, task.stain, task.classes, task.unavailable)
     files = [_into_lake(root, "cell_pairs", task, settings, draft, n_rows)]

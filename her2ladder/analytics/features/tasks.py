@@ -9,12 +9,15 @@ from typing import Any
 from her2ladder.analytics.features.settings import Settings, SlideTask
 from her2ladder.errors import InputError
 from her2ladder.schema.store import Store
+from her2ladder.schema.vocabulary import OTHER, XENIUM
+
+_UNTYPED = "SELECT slide_id FROM class_count WHERE stain = ? GROUP BY slide_id HAVING bool_and(cell_class = ?)"
 
 
 def find_tasks(
     store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool
-) -> tuple[list[SlideTask], list[SlideTask]]:
-    """Return the slides to profile and those whose values hold already."""
+) -> tuple[list[SlideTask], list[SlideTask], list[SlideTask]]:
+    """Return the slides to profile, those whose values hold already, and in-situ sections whose cells have no type yet."""
     kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
     with store.reading() as con:
         rows = con.sql("SELECT slide_id, stain, path, sha256, n_cells FROM slide ORDER BY slide_id, stain").fetchall()
@@ -23,6 +26,7 @@ def find_tasks(
             words.setdefault(stain, []).append(word)
         held = con.sql("SELECT slide_id, stain, kind, cells_sha256, parameters FROM manifest_current").fetchall()
         tiles = _flagged(con, settings.leave_out)
+        without_type = {(slide, XENIUM) for (slide,) in con.execute(_UNTYPED, [XENIUM, OTHER]).fetchall()}
     unavailable = {
         (slide, stain): tuple(json.loads(told).get("unavailable", ())) for slide, stain, kind, _, told in held if kind == "cells"
     }
@@ -35,6 +39,7 @@ def find_tasks(
         raise InputError(f"--stain: no slide of stain {only!r} in the store; there is {', '.join(stains) or 'none'}")
     tasks: list[SlideTask] = []
     unchanged: list[SlideTask] = []
+    untyped: list[SlideTask] = []
     for slide_id, stain, path, sha256, n_cells in rows:
         if (slides and slide_id not in slides) or (only is not None and stain != only):
             continue
@@ -43,8 +48,8 @@ def find_tasks(
             slide_id, stain, path, sha256, n_cells, tuple(words.get(stain, ())), unavailable.get(of, ()), tuple(tiles.get(of, ()))
         )
         is_done = not force and all((slide_id, stain, kind, sha256) in done for kind in kinds)
-        (unchanged if is_done else tasks).append(task)
-    return tasks, unchanged
+        (untyped if of in without_type else unchanged if is_done else tasks).append(task)
+    return tasks, unchanged, untyped
 
 
 def _flagged(con: Any, flags: Sequence[str]) -> dict[tuple[str, str], list[tuple[float, float, float, float]]]:

@@ -19,7 +19,7 @@ import polars as pl
 
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import ReadOptions
-from her2ladder.ingest.readers.packed import unpacked
+from her2ladder.ingest.readers.packed import ALWAYS_ALLOWED_BYTES, unpacked
 
 EXPERIMENT = "experiment.xenium"
 CELLS = ("cells.parquet", "cells.csv.gz", "cells.csv")
@@ -108,6 +108,7 @@ def read_table(bundle: Bundle, path: Path, columns: tuple[str, ...] | None = Non
     try:
         if path.suffix == ".parquet":
             there = list(pl.read_parquet_schema(path))
+            _check_rows(path, len(there))
             frame = pl.read_parquet(path, columns=[c for c in there if columns is None or c in columns], glob=False)
         else:
             with unpacked(path, ReadOptions()) as source, tempfile.TemporaryFile() as plain:
@@ -122,6 +123,15 @@ def read_table(bundle: Bundle, path: Path, columns: tuple[str, ...] | None = Non
         raise InputError(f"{bundle.name}/{name}: cannot be read: {str(error).splitlines()[0][:200]}") from error
     binary = [pl.col(c).cast(pl.String) for c, kind in frame.schema.items() if kind == pl.Binary]
     return frame.with_columns(binary) if binary else frame
+
+
+def _check_rows(path: Path, n_columns: int) -> None:
+    """raises   InputError where a Parquet file claims more values than its size can tell (a run of one value packs without end)"""
+    import pyarrow.parquet as pq
+
+    n = pq.read_metadata(path).num_rows
+    if n * n_columns * 8 > max(ALWAYS_ALLOWED_BYTES * 4, ReadOptions().max_unpack_ratio * path.stat().st_size):
+        raise InputError(f"{path.name}: claims {n:,} rows, far more than its {path.stat().st_size:,} bytes can tell: refused")
 
 
 def id_texts(ids: pl.Series) -> pl.Series:

@@ -21,11 +21,13 @@ from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import Ints, ReadOptions
 from her2ladder.ingest.readers.packed import unpacked
 from her2ladder.ingest.readers.xenium_bundle import MATRIX_H5, MATRIX_ZARR, MEX, Bundle
+from her2ladder.ingest.xenium.guarded import checked_zarr_zip, dataset
 
 GENE_TYPE = "Gene Expression"
 SLAB = 4_000_000
 MAX_GENES = 32_000  # the lake numbers them with 16 bits
 MAX_BARCODES = 50_000_000
+_H5_NAMES = ("barcodes", "data", "indices", "indptr", "shape", "features/id", "features/name", "features/feature_type")
 Slab = tuple[Ints, Ints, NDArray[np.int32]]  # feature, barcode, count
 
 
@@ -87,15 +89,17 @@ def _read_h5(bundle: Bundle, path: Path) -> Matrix:
     source = f"{bundle.name}/{path.name}"
     try:
         with h5py.File(path, "r") as file:
-            group = file["matrix"]
-            barcodes = _texts(group["barcodes"][:])
-            ids, names, types = (_texts(group[f"features/{key}"][:]) for key in ("id", "name", "feature_type"))
-            indptr = group["indptr"][:].astype(np.int64)
-            n = len(group["data"])
-            shape = tuple(int(v) for v in group["shape"][:])
-            if len(group["indices"]) != n:
+            held = {name: dataset(file, f"matrix/{name}", source, path.stat().st_size) for name in _H5_NAMES}
+            barcodes = _texts(held["barcodes"][:])
+            ids, names, types = (_texts(held[f"features/{key}"][:]) for key in ("id", "name", "feature_type"))
+            indptr = held["indptr"][:].astype(np.int64)
+            n = len(held["data"])
+            shape = tuple(int(v) for v in held["shape"][:])
+            if len(held["indices"]) != n:
                 raise ValueError("data and indices differ in length")
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{source}: wanted the counts of a Xenium bundle in HDF5, found: {_line(error)}") from error
     _check_csc(source, indptr, shape, len(barcodes), len(names), n)
 
@@ -176,8 +180,9 @@ def _read_zarr(bundle: Bundle, path: Path) -> Matrix:
     import zarr
 
     source = f"{bundle.name}/{path.name}"
+    checked_zarr_zip(path, source)
     try:
-        group: Any = zarr.open_group(zarr.storage.ZipStore(path, mode="r"), mode="r")["cell_features"]
+        group: Any = zarr.open_group(zarr.storage.ZipStore(path, mode="r"), mode="r", use_consolidated=False)["cell_features"]
         told = dict(group.attrs)
         names, ids, types = (list(map(str, told[key])) for key in ("feature_keys", "feature_ids", "feature_types"))
         indptr = np.asarray(group["indptr"][:], dtype=np.int64)

@@ -1,6 +1,7 @@
--- The genes that are on the panel of every in-situ section of the store: the background of pathways.
+-- The genes that are on the panel of each of these in-situ sections: a gene that one panel lacks cannot be compared.
+--
+-- $slides   sections that are compared
 --
 -- gene      gene
--- n_slides  sections whose panel has it
-SELECT gene, count(DISTINCT slide_id) AS n_slides FROM gene
-GROUP BY gene HAVING count(DISTINCT slide_id) = (SELECT count(DISTINCT slide_id) FROM gene) ORDER BY gene
+SELECT gene FROM gene WHERE list_contains($slides, slide_id)
+GROUP BY gene HAVING count(DISTINCT slide_id) = len($slides) ORDER BY gene

@@ -16,8 +16,10 @@ from made_xenium import Section, ids_of, write_bundle
 
 from her2ladder.ingest.clinical import ingest_clinical
 from her2ladder.ingest.source import Defaults
+from her2ladder.ingest.xenium.labels import read_labels
+from her2ladder.ingest.xenium.scoring import Quality
 from her2ladder.ingest.xenium.stage import ingest_xenium
-from her2ladder.ingest.xenium.typing_stage import How, Quality, read_labels, type_cells
+from her2ladder.ingest.xenium.typing_stage import How, type_cells
 from her2ladder.queries.init import init
 from her2ladder.schema.store import Store
 
@@ -71,8 +73,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
     (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
     ingest_xenium(store, [folder / "manifest.csv"], Defaults())
     pd.DataFrame(labels).to_csv(folder / "labels.csv", index=False)
-    table, sha256 = read_labels(folder / "labels.csv")
-    type_cells(store, (), How(Quality(), labels=table, labels_sha256=sha256))
+    type_cells(store, (), How(Quality(), labels=read_labels(folder / "labels.csv")))
     clinical = pd.DataFrame({"patient_id": list(sections), "cohort": "X", "hr_status": ["negative" if i < 5 else "positive" for i in range(10)]})
     clinical.to_csv(folder / "clinical.csv", index=False)
     ingest_clinical(store, folder / "clinical.csv")
