@@ -13,6 +13,8 @@ A message says where, what was wanted, what was found and what to do, in one lin
 
 from __future__ import annotations
 
+import shlex
+
 
 class LadderError(Exception):
     """Base of every error that LADDER raises on purpose; the CLI prints its one line and exits 1."""
@@ -50,3 +52,8 @@ class StoreBusyError(StageError):
 
 class SandboxError(LadderError):
     """User SQL asked for something that the read-only sandbox does not give."""
+
+
+def shell_word(value: object) -> str:
+    """Return a path or word as it must be typed in a shell, quoted where it has blanks or signs: for the hints of a message."""
+    return shlex.quote(str(value))

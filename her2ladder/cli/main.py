@@ -23,6 +23,7 @@ from her2ladder.cli import (
     features,
     ingest,
     inspect,
+    labels,
     membranes,
     model,
     report,
@@ -47,7 +48,7 @@ app = typer.Typer(
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
 for part in (
-    store, segment, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
+    store, segment, labels, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
     synthetic,
 ):  # fmt: skip
     part.register(app)

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from her2ladder.errors import InputError
+from her2ladder.errors import InputError, shell_word
 from her2ladder.ingest import outline_kernel, outlines
 from her2ladder.ingest.ids import IdIndex
 from her2ladder.ingest.origin import AT_ZERO, MAX_PX, Span
 from her2ladder.ingest.readers.base import MEMBRANE, BadRecord, CellBatch, Floats, Ints
 from her2ladder.ingest.runs import FIXED, Block, tiles_of
-from her2ladder.schema.labels import NO_LABEL, LabelMap
+from her2ladder.schema.labels import NO_LABEL, LabelMap, presets_with
 from her2ladder.schema.vocabulary import DROP, MPP_PLAUSIBLE_UM
 
 OUTLINE_PIXEL_UM = 0.25  # chosen: a 40x scan's; an eighth of it is 31 nm
@@ -93,6 +93,7 @@ class Judge:
     span: Span = field(default_factory=Span)
     origin_um: tuple[float, float] = AT_ZERO
     _unmapped: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._number = {label: i for i, label in enumerate(self.label_map.labels)}
@@ -141,6 +142,7 @@ class Judge:
         counts = np.bincount(batch.label[batch.label >= 0], minlength=len(batch.label_names))
         for i in np.flatnonzero(counts):
             name = batch.label_names[i]
+            self._seen.add(name)
             if numbers[i] < 0:
                 at = int(np.argmax(batch.label == i))
                 first, before = self._unmapped.get(name, (_name(batch, at), 0))
@@ -154,9 +156,12 @@ class Judge:
         what = "label" if len(shown) == 1 else "labels"
         have = list(self.label_map.labels)
         more = f" … ({len(have)} in all)" if len(have) > MAX_SHOWN_LABELS else ""
+        fitting = presets_with(self._seen, self.label_map.stain) if len(self._unmapped) <= MAX_SHOWN_LABELS else []
         raise InputError(
             f"{self.path}: {what} {', '.join(shown)}: not in label map {self.label_map.name}, which has "
-            f"{', '.join(have[:MAX_SHOWN_LABELS])}{more}: add a line to the map (a class, Other or drop)"
+            f"{', '.join(have[:MAX_SHOWN_LABELS])}{more}: "
+            + (f"--label-map {' or '.join(fitting)} knows every label of the file; or " if fitting else "")
+            + f"add a line to the map (a class, Other or drop); `ladder labels {shell_word(self.path)}` shows all labels and every preset"
         )
 
     def _cells(self, batch: CellBatch, label: NDArray[np.int16], mapped: NDArray[np.bool_], mpp: tuple[float, float]) -> tuple[Block, Ints]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from glob import glob
 from pathlib import Path
 
-from her2ladder.errors import InputError
+from her2ladder.errors import InputError, shell_word
 from her2ladder.ingest.readers.hovernext import TABLES
 from her2ladder.ingest.readers.registry import reader_for
 from her2ladder.ingest.source import Defaults, Source, mpp_of, parse_columns
 from her2ladder.ingest.source_files import sha256_of_source
 from her2ladder.ingest.tables import check_id, read_table
+from her2ladder.schema.labels import preset_names
 
 MANIFEST_COLUMNS = (
     "path",
@@ -29,6 +32,7 @@ MANIFEST_COLUMNS = (
 _ENDINGS = (".json", ".geojson", ".csv", ".tsv", ".txt", ".parquet")
 _TCGA = re.compile(r"^(TCGA-[A-Z0-9]{2}-[A-Z0-9]{4})(-|$)")
 _STAIN = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]{0,31}$")
+_MEANT = {"HE": ("he", "hande", "hue", "haematoxylineosin", "hematoxylineosin"), "HER2": ("her2", "her2neu", "cerbb2", "erbb2", "her2ihc")}
 
 
 def plan_sources(paths: Sequence[Path], defaults: Defaults) -> list[Source]:
@@ -65,13 +69,22 @@ def _check_folder(path: Path) -> None:
     raises   InputError for any other, and where there is nothing
     """
     if not path.is_dir():
-        raise InputError(f"{path}: wanted a file of cells or a manifest, found nothing")
+        n = len(glob(str(path)))
+        pattern = f": a pattern that names {n:,} files, which the shell did not write out: leave its quotes away" if n else ""
+        raise InputError(f"{path}: wanted a file of cells or a manifest, found {f'no such file{pattern}' if pattern else 'nothing'}")
     try:
         reader_for(path)
     except InputError:
         raise InputError(
-            f"{path}: wanted a file of cells or a manifest, found a folder: name its files ({path}/*.json), or write a manifest"
+            f"{path}: wanted a file of cells or a manifest, found a folder: name its files ({_files_in(path)}), or write a manifest"
         ) from None
+
+
+def _files_in(folder: Path) -> str:
+    """The files of a folder as one would name them: by the ending that most of them have."""
+    endings = Counter("".join(one.suffixes[-2:]) if one.suffix == ".gz" else one.suffix for one in folder.iterdir() if one.is_file())
+    ending = next((ending for ending, _ in endings.most_common() if ending), ".json")
+    return f"{shell_word(folder)}/*{ending}"
 
 
 def _is_manifest(path: Path) -> bool:
@@ -112,9 +125,12 @@ def _from_row(manifest: Path, line: int, row: Mapping[str, str | None], told: De
     if not row["path"]:
         raise InputError(f"{where}: wanted a path, found none")
     path = _locate(manifest, row["path"], where)
+    label_map = row.get("label_map")
+    if label_map and label_map not in preset_names() and (label_map.endswith(".toml") or "/" in label_map):
+        label_map = str(_locate(manifest, label_map, where))
     own = Defaults(
         stain=row.get("stain") or told.stain,
-        label_map=row.get("label_map") or told.label_map,
+        label_map=label_map or told.label_map,
         format=row.get("format") or told.format,
         columns=parse_columns((row["columns"] or "").replace(";", ",")) if row.get("columns") else told.columns,
         width_px=_whole(row.get("width_px"), where, "width_px") or told.width_px,
@@ -157,6 +173,9 @@ def _checked(
 ) -> Source:
     if not stain:
         raise InputError(f"{where}: no stain: say --stain HE, --stain HER2, or a name of your vocabulary (manifest column stain)")
+    meant = _stain_meant(stain)
+    if meant not in (None, stain):
+        raise InputError(f"{where}: stain {stain[:40]}: say --stain {meant} (manifest column stain)")
     if not _STAIN.match(stain):
         raise InputError(f"{where}: a stain is a word of letters and digits, found {stain[:40]!r}")
     patient = patient_of(slide_id, patient_id, where)
@@ -177,6 +196,12 @@ def _checked(
         height_px=told.height_px,
         how=told.how,
     )
+
+
+def _stain_meant(text: str) -> str | None:
+    """Return the stain of the paper that a word stands for: `H&E`, `H and E` and `he` are HE; None where it stands for none."""
+    plain = re.sub(r"[^a-z0-9]", "", text.lower())
+    return next((stain for stain, words in _MEANT.items() if plain in words), None)
 
 
 def patient_of(slide_id: str, patient_id: str | None, where: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -64,6 +64,20 @@ def load_label_map(name_or_path: str | Path, stain: str, vocabulary: Sequence[st
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{where}: wanted a label map in TOML, found: {str(error).splitlines()[0][:200]}") from error
     return label_map_of(told, where, stain, vocabulary)
+
+
+def presets() -> list[LabelMap]:
+    """Return every map that comes with the package and has labels of its own, each for its stain (H&E where it names none)."""
+    made = []
+    for name in preset_names():
+        told = tomllib.loads((_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+        made.append(label_map_of(told, f"label map {name}", told.get("stain", "HE")))
+    return made
+
+
+def presets_with(labels: Collection[str], stain: str) -> list[str]:
+    """Return the presets for a stain that know every one of these labels."""
+    return [one.name for one in presets() if one.stain == stain and set(labels) <= set(one.labels)]
 
 
 def _folder() -> Any:

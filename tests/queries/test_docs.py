@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,21 @@ def test_the_published_tables_of_impress_are_read_as_the_page_says(
     assert "62 patients; 1 of them are in a clinical table" in run_ladder("ingest", "features", "features.csv", "--name", "impress").err
     features = pd.read_csv("features.csv", index_col=0)
     assert features.shape == (62, 40)
+
+
+def test_the_first_lines_of_the_readme_work_as_printed(tmp_path: Path, command: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = re.search(r"## The first lines\n.*?```\n(.*?)```", (DOCS.parent / "README.md").read_text(), re.DOTALL)
+    assert lines is not None
+    monkeypatch.chdir(tmp_path)
+    done = []
+    for line in lines[1].splitlines():
+        words = shlex.split(line.replace("--patients 24 --cells 300", "--patients 11 --cells 40"), comments=True)  # the same, sooner
+        if words[0] == "export":
+            monkeypatch.setenv(*words[1].split("="))
+            continue
+        assert words[0] == "ladder"
+        answer = command(*words[1:])
+        assert answer.code == 0, (line, answer.err)
+        done.append(words[1])
+    assert done == ["simulate", "init", "labels", "ingest", "ingest", "features", "sql", "survival", "map", "check"]
+    assert (tmp_path / "map.html").exists()
