@@ -6,6 +6,7 @@ LadderError
   MissingError (LookupError)    a table, query, run, model or slide asked for by name is not there
   StageError                    a stage could not finish; nothing of it was written
     StoreBusyError              another process holds the write lock longer than we wait
+      LostRaceError             another machine published meanwhile
   SandboxError                  user SQL asked for what the sandbox does not give
 
 A message says where, what was wanted, what was found and what to do, in one line.
@@ -48,6 +49,10 @@ class StageError(LadderError):
 
 class StoreBusyError(StageError):
     """Another process holds the write lock of the store."""
+
+
+class LostRaceError(StoreBusyError):
+    """Another machine published to the store in the meantime; nothing of ours was, and it may be tried again."""
 
 
 class SandboxError(LadderError):

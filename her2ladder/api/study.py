@@ -8,17 +8,17 @@ from typing import Any
 
 from her2ladder.api.analyses import Analyses
 from her2ladder.api.words import in_python
-from her2ladder.schema.store import Store
+from her2ladder.schema.remote import store_at
 
 
 def open(path: str | Path, *, as_of: str | None = None) -> Study:
     """Open a store.
 
-    path    its folder
+    path    its folder, or s3://BUCKET/PREFIX
     as_of   a run: read the store as it was after this run
     raises  MissingError where there is no store; InputError where it was made by another version
     """
-    return Study(Store(Path(path), as_of=as_of))
+    return Study(store_at(path, as_of))
 
 
 def create(path: str | Path) -> Study:
@@ -28,7 +28,7 @@ def create(path: str | Path) -> Study:
     """
     from her2ladder.queries.init import init
 
-    return Study(init(Path(path)))
+    return Study(init(path))
 
 
 class Study(Analyses):

@@ -33,19 +33,25 @@ class Address:
 
     root: Path
     as_of: str | None
+    catalog_file: str
 
 
-def store_address(context: typer.Context) -> Address:
-    """Return where the store is that --store or LADDER_STORE names.
+def store_address(context: typer.Context) -> Address | Store:
+    """Return where the store is that --store or LADDER_STORE names; a store in a bucket is opened, since its catalog must be fetched.
 
     raises   InputError where neither is given
     """
     from her2ladder.errors import InputError
+    from her2ladder.schema.place import CATALOG_FILE, is_remote
 
     given = globals_of(context)
     if given.store is None:
         raise InputError("no store named: put `--store DIR` before the command, or set LADDER_STORE")
-    return Address(given.store, given.as_of)
+    if is_remote(given.store):
+        from her2ladder.schema.remote import store_at
+
+        return store_at(given.store, given.as_of)
+    return Address(given.store, given.as_of, CATALOG_FILE)
 
 
 def open_store(context: typer.Context) -> Store:
@@ -56,4 +62,4 @@ def open_store(context: typer.Context) -> Store:
     from her2ladder.schema.store import Store
 
     given = store_address(context)
-    return Store(given.root, as_of=given.as_of)
+    return given if isinstance(given, Store) else Store(given.root, as_of=given.as_of)

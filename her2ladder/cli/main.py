@@ -65,7 +65,9 @@ def _version(asked: bool) -> None:
 @app.callback()
 def globals_(
     context: typer.Context,
-    store: Annotated[Path | None, typer.Option("--store", envvar="LADDER_STORE", help="The store's folder.")] = None,
+    store: Annotated[
+        Path | None, typer.Option("--store", envvar="LADDER_STORE", help="The store: a folder, or s3://BUCKET/PREFIX.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array of rows on stdout.")] = False,
     as_of: Annotated[str | None, typer.Option("--as-of", metavar="RUN", help="Read the store as it was after this run.")] = None,
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)] = False,

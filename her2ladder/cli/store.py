@@ -28,14 +28,16 @@ def init(
     """
     from her2ladder.errors import InputError
     from her2ladder.queries.init import init as make
+    from her2ladder.schema.place import is_remote, url_of
 
-    chosen = folder or globals_of(context).store
+    chosen: str | Path | None = folder or globals_of(context).store
     if chosen is None:
         raise InputError("which folder? `ladder init DIR`")
+    chosen = url_of(chosen) if is_remote(chosen) else chosen
     store = make(chosen)
     say(f"made an empty store in {chosen}; next: export LADDER_STORE={chosen}, then ladder ingest cells …")
     if globals_of(context).as_json:
-        show([{"store": str(store.root)}], as_json=True)
+        show([{"store": str(getattr(store, "url", store.root))}], as_json=True)
 
 
 def check(
@@ -85,8 +87,11 @@ def migrate(context: typer.Context) -> None:
     """
     from her2ladder.errors import InputError
     from her2ladder.schema.migrations import migrate as bring_up
+    from her2ladder.schema.place import is_remote, url_of
 
     given = globals_of(context).store
     if given is None:
         raise InputError("no store named: put `--store DIR` before the command, or set LADDER_STORE")
+    if is_remote(given):
+        raise InputError(f"{url_of(given)}: a store in a bucket cannot be migrated there: copy it to a disk, migrate it, and copy it back")
     say(bring_up(given))

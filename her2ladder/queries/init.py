@@ -11,17 +11,19 @@ import duckdb
 from her2ladder.queries.run import fingerprint, insert, to_json, versions
 from her2ladder.schema.contract import Table, rows_of
 from her2ladder.schema.dictionary import features
+from her2ladder.schema.place import is_remote
+from her2ladder.schema.remote import create_remote
 from her2ladder.schema.store import FIRST_RUN, Store, create
 from her2ladder.schema.tables import FEATURE_DICTIONARY, MEMBRANE_THRESHOLD, RUN_TABLE, SCHEMA_VERSION, STORE_INFO, VOCABULARY
 from her2ladder.schema.vocabulary import CLASSES, MEMBRANE_THRESHOLDS
 
 
-def init(root: Path) -> Store:
-    """Make an empty store at `root`: typed views, the paper's two vocabularies, 69 + 70 features, run r000000.
+def init(root: str | Path) -> Store:
+    """Make an empty store at `root`, a folder or s3://BUCKET/PREFIX: typed views, the paper's two vocabularies, 69 + 70 features, run r000000.
 
     raises   InputError where `root` exists and is not an empty folder
     """
-    return create(root, _seed)
+    return create_remote(root, _seed) if is_remote(root) else create(Path(root), _seed)
 
 
 def vocabulary_rows(stain: str, classes: tuple[str, ...]) -> list[dict[str, object]]:

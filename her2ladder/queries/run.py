@@ -20,7 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from her2ladder.errors import StageError
+from her2ladder.errors import LostRaceError, StageError
 from her2ladder.queries.catalog import query
 from her2ladder.schema.contract import Table, quoted, rows_of
 from her2ladder.schema.duck import arrow_table
@@ -40,6 +40,7 @@ PACKAGES = (
     "lifelines",
     "statsmodels",
 )
+RACES = 10  # times that a publish is tried while other machines publish to the same store
 _NOT_IN_FINGERPRINT = {"run", "started", "seconds", "created"}
 
 
@@ -89,6 +90,15 @@ class Run:
         snapshot = _last_run(self.con, "ladder.base.run")
         written = [*self._keys, *self._facts]
         self.fingerprint = fingerprint(written)
+        for left in reversed(range(RACES)):
+            try:
+                return self._insert(started, seconds, snapshot, written)
+            except LostRaceError:
+                if not left:
+                    raise
+        return None
+
+    def _insert(self, started: datetime, seconds: float, snapshot: str, written: list[tuple[Table, pa.Table]]) -> None:
         with self.store.publishing() as con:
             self.id = _next_run(_last_run(con, "base.run"))
             record = {

@@ -23,7 +23,7 @@ _MEANS = {
     "InvalidAccessKeyId": "the access key is not known there: check AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "the secret key does not fit: check AWS_SECRET_ACCESS_KEY",
     "AccessDenied": "these credentials may not do that",
-    "403": "these credentials may not do that",
+    "403": "the credentials are wrong, or may not do that: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ExpiredToken": "the credentials have expired",
     "NoSuchBucket": "there is no such bucket",
     "QuotaExceeded": "the bucket is full",
@@ -74,6 +74,11 @@ class Bucket:
         except (BotoCoreError, ValueError) as error:
             raise InputError(f"{url}: S3 is not set up: {error}") from error
         return cls(session, client, parts.netloc, parts.path.strip("/"))
+
+    @property
+    def endpoint(self) -> str:
+        """The server's URL."""
+        return str(self._client.meta.endpoint_url)
 
     def within(self, name: str) -> Bucket:
         """Return a folder of this one."""

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.class_counts import class_counts
-from her2ladder.schema.store import CATALOG_FILE, FIRST_RUN, Store, publish_catalog
+from her2ladder.schema.place import CATALOG_FILE
+from her2ladder.schema.store import FIRST_RUN, Store, publish_catalog
 from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION, TILE_QUALITY
 from her2ladder.schema.vocabulary import MEMBRANE_THRESHOLDS
 

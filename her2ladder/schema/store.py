@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -24,10 +24,10 @@ from her2ladder.schema import geometry, views
 from her2ladder.schema.contract import literal
 from her2ladder.schema.lake import sync, write_whole
 from her2ladder.schema.lazy import LazyConnection, ViewMaker
+from her2ladder.schema.place import CATALOG_FILE
 from her2ladder.schema.tables import CATALOG, SCHEMA_VERSION
 from her2ladder.schema.view_state import ViewState
 
-CATALOG_FILE = "catalog.duckdb"
 OPEN_FILE = "open.sql"
 MODELS = "models"
 LOCK_WAIT_SECONDS = 120.0
@@ -48,9 +48,10 @@ class Store:
     raises   MissingError where there is no store; InputError where it was made by another version of the contracts
     """
 
-    def __init__(self, root: Path, as_of: str | None = None) -> None:
+    def __init__(self, root: Path, as_of: str | None = None, catalog_file: str = CATALOG_FILE) -> None:
         self.root = root.absolute()
         self.as_of = as_of
+        self.catalog_file = catalog_file
         if not self.catalog.is_file():
             raise MissingError(f"{root}: no store here (no {CATALOG_FILE}); make one with `ladder init {root}`")
         with self._attached() as con:
@@ -62,7 +63,19 @@ class Store:
 
     @property
     def catalog(self) -> Path:
-        return self.root / CATALOG_FILE
+        return self.root / self.catalog_file
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Bring files of the lake to this machine: a store in a folder has them."""
+
+    def file(self, path: str) -> Path:
+        """Return where a file of the lake lies on this machine."""
+        self.fetch([path])
+        return self.root / path
+
+    def uri(self, path: str) -> str:
+        """Return how another program names a file of the lake."""
+        return f"file://{(self.root / path).as_posix()}"
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -121,8 +134,8 @@ class Store:
         """
         if self.as_of is not None:
             raise StageError(f"the store is open as of {self.as_of}: the past cannot be written; leave --as-of out")
-        with _locked(self.root):
-            with _drafting(self.root) as con:
+        with locked(self.root):
+            with drafting(self.root) as con:
                 yield con
             self.write_open_sql()
 
@@ -142,7 +155,7 @@ class Store:
             except BlockingIOError:
                 yield False
             else:
-                with _locked(self.root):
+                with locked(self.root):
                     yield True
 
     @contextmanager
@@ -184,12 +197,27 @@ class Store:
         return ";\n".join([*lines, *made]) + ";\n"
 
 
+def _copied(root: Path, draft: Path) -> None:
+    shutil.copyfile(root / CATALOG_FILE, draft)
+
+
+def _put_in_place(root: Path, draft: Path) -> None:
+    os.replace(draft, root / CATALOG_FILE)
+    sync(root)
+
+
+Step = Callable[[Path, Path], None]
+
+
 @contextmanager
-def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Copy the catalog, yield one transaction on the copy, and put the copy in the catalog's place."""
+def drafting(root: Path, begin: Step = _copied, publish: Step = _put_in_place) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Copy the catalog, yield one transaction on the copy, and put the copy in the catalog's place.
+
+    begin, publish   called with the store's folder and the copy: make it; give it to the world, whole or not at all
+    """
     draft = root / f".catalog-{os.getpid()}.draft"
     try:
-        shutil.copyfile(root / CATALOG_FILE, draft)
+        begin(root, draft)
         con = duckdb.connect(str(draft))
         try:
             con.execute("BEGIN")
@@ -199,8 +227,7 @@ def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         finally:
             con.close()
         sync(draft)
-        os.replace(draft, root / CATALOG_FILE)
-        sync(root)
+        publish(root, draft)
     except OSError as error:
         raise StageError(f"{root}: nothing was published: {error.strerror or error}") from error
     except duckdb.Error as error:
@@ -211,7 +238,7 @@ def _drafting(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Hold the store's write lock."""
     with _lock_file(root / ".lock") as handle:
         until = time.monotonic() + LOCK_WAIT_SECONDS
@@ -243,7 +270,7 @@ def _first_line(error: BaseException) -> str:
 
 def publish_catalog(root: Path, change: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
     """Change the catalog of a store of any version, whole or not at all; for migrations only."""
-    with _locked(root), _drafting(root) as con:
+    with locked(root), drafting(root) as con:
         change(con)
 
 

@@ -43,6 +43,8 @@ class ViewState:
         ).fetchall()
         if not found:
             return None
+        if self._lake is None and self._root == self._store.root:
+            self._store.fetch(path for path, _ in found)
         if self._lake is None:
             return views.parquet_relation(LAKE[kind], [views.LakeFile(str(self._root / path), version) for path, version in found])
         relation = None

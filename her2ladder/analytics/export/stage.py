@@ -71,7 +71,7 @@ def _slides(store: Store, slide_id: str | None, stain: str | None) -> list[Slide
     if not rows:
         asked = ("" if slide_id is None else f" {slide_id!r}") + ("" if stain is None else f" of stain {stain!r}")
         raise MissingError(f'no slide{asked} in the store; `ladder sql "SELECT slide_id, stain FROM slide"` lists them')
-    return [SlideFile(store, slide, stain_, store.root / path) for slide, stain_, path in rows]
+    return [SlideFile(store, slide, stain_, store.file(path)) for slide, stain_, path in rows]
 
 
 def _to_path(write: Callable[[Path], int], output: Path) -> int:

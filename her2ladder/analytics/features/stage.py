@@ -85,6 +85,7 @@ def compute_features(
     outcomes += [Outcome(t.slide_id, t.stain, "untyped", t.n_cells, reason=UNTYPED) for t in untyped]
     done = n_cells = 0
     since = time.monotonic()
+    store.fetch(task.path for task in tasks)
     with store.working():
         for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler)):
             _publish(store, settings, batch, since)

@@ -138,7 +138,7 @@ def _read(store: Store, one: Ingested, cells: dict[str, Any], max_unmatched_shar
 def _cells(store: Store, row: dict[str, Any]) -> Cells:
     """raises   StageError where the cells file is damaged"""
     try:
-        table = pq.read_table(store.root / row["path"], columns=["cell_id", "source_id"], partitioning=None)
+        table = pq.read_table(store.file(row["path"]), columns=["cell_id", "source_id"], partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise StageError(f"{row['path']}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend`") from error
     ids = pl.Series("id", pl.from_arrow(table.column("source_id")), dtype=pl.String)

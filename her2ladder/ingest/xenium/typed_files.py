@@ -25,7 +25,7 @@ from her2ladder.schema.vocabulary import OTHER, XENIUM
 def read_cells(store: Store, path: str) -> pa.Table:
     """raises   StageError where the cells file is damaged"""
     try:
-        return pq.read_table(store.root / path, columns=["cell_id", "source_id"], partitioning=None)
+        return pq.read_table(store.file(path), columns=["cell_id", "source_id"], partitioning=None)
     except (pa.ArrowException, OSError) as error:
         raise StageError(f"{path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend`") from error
 
@@ -58,7 +58,7 @@ def reclassed(store: Store, row: dict[str, Any], draft: Path, names: list[str], 
     """Write the cells file again with the types as classes, a row group at a time; nothing else in it changes."""
     words = pa.array([*vocabulary, OTHER], pa.string())
     place = np.array([vocabulary.index(name) for name in names] + [len(vocabulary)] * 2, dtype=np.int16)[number]
-    source = pq.ParquetFile(store.root / row["path"])
+    source = pq.ParquetFile(store.file(row["path"]))
     at = source.schema_arrow.get_field_index("cell_class")
     with draft.open("xb") as sink:
         with cells_writer(sink, source.schema_arrow) as writer:

@@ -13,7 +13,9 @@ from typing import Protocol
 import pyarrow as pa
 
 from her2ladder.errors import SandboxError
+from her2ladder.queries.sandbox.bring import bring
 from her2ladder.queries.sandbox.process import Child, start
+from her2ladder.schema.remote import RemoteStore
 
 MEMORY_BYTES = 4 << 30
 
@@ -26,6 +28,9 @@ class Address(Protocol):
 
     @property
     def as_of(self) -> str | None: ...
+
+    @property
+    def catalog_file(self) -> str: ...
 
 
 @contextmanager
@@ -44,9 +49,12 @@ def ask(
     memory_bytes     what the query may use
     raises           SandboxError: refused, failed, or stopped; the message is one line
     """
+    if isinstance(store, RemoteStore):
+        bring(store, sql, parameters or {})
     order = {
         "store": str(store.root.absolute()),
         "as_of": store.as_of,
+        "catalog_file": store.catalog_file,
         "sql": sql,
         "parameters": dict(parameters or {}),
         "memory_bytes": memory_bytes,

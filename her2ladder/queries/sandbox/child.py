@@ -82,7 +82,7 @@ def _limit(order: dict[str, Any]) -> None:
 
 
 def _answer(order: dict[str, Any], out: Any) -> None:
-    store = Store(Path(order["store"]), as_of=order["as_of"])
+    store = Store(Path(order["store"]), as_of=order["as_of"], catalog_file=order["catalog_file"])
     slides = slides_asked(order["sql"], order["parameters"])
     with store.reading(lake=arrow_lake, spatial=spatial_for(order["sql"]), slides=slides) as con:
         con.maker.need(order["sql"])  # type: ignore[attr-defined]  # before the doors are shut

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,14 +23,16 @@ SELECT kind, slide_id, stain, path, sha256, n_rows, n_bytes FROM manifest_curren
 class OneFile:
     """One Parquet file of a table.
 
-    path     file of the store; None where `content` holds its bytes
+    path     file of the store, within it; None where `content` holds its bytes
+    uri      how another program names the store's own file
     slide_id, stain   None for a table that is not one file a slide
     """
 
     sha256: str
     n_rows: int
     n_bytes: int
-    path: Path | None = None
+    path: str | None = None
+    uri: str = ""
     content: bytes = b""
     slide_id: str | None = None
     stain: str | None = None
@@ -57,7 +58,7 @@ def content_of(store: Store) -> tuple[str, list[OneTable]]:
         run = store.as_of or str(con.execute("SELECT coalesce(max(run), ?) FROM run", [FIRST_RUN]).fetchall()[0][0])
         found: dict[str, list[OneFile]] = {}
         for kind, slide_id, stain, path, sha256, n_rows, n_bytes in con.execute(_FILES).fetchall():
-            found.setdefault(kind, []).append(OneFile(sha256, n_rows, n_bytes, store.root / path, slide_id=slide_id, stain=stain))
+            found.setdefault(kind, []).append(OneFile(sha256, n_rows, n_bytes, path, store.uri(path), slide_id=slide_id, stain=stain))
         slides = arrow_table(con, _SLIDES, {})
     tables = [OneTable(table.name, plain(table.arrow), tuple(found.get(kind, ()))) for kind, table in sorted(LAKE.items())]
     return run, [*tables, _as_file(SLIDE, slides)]

@@ -85,6 +85,8 @@ def _data_files(metadata: Any, files: Any, uris: Sequence[str]) -> list[Any]:
     def one(uri: str) -> Any:
         try:
             return parquet_file_to_data_file(files, metadata, uri)
+        except FileNotFoundError as error:
+            raise StageError(f"{uri}: the store's file is not there: `ladder check` tells more") from error
         except ValueError as error:
             why = " ".join(str(error).split())[:300]
             raise StageError(f"{uri}: does not fit the table: {why}") from error

@@ -11,6 +11,7 @@ from her2ladder.analytics.export.lake import iceberg
 from her2ladder.analytics.export.lake.content import OneFile, OneTable, content_of
 from her2ladder.analytics.export.lake.places import FolderPlace, Place, place_of
 from her2ladder.errors import InputError, StageError
+from her2ladder.schema.remote import RemoteStore
 from her2ladder.schema.store import Store
 
 FORMATS = ("iceberg", "parquet")
@@ -50,7 +51,7 @@ def export_lake(store: Store, to: str, format_: str = "iceberg", progress: Repor
     told: dict[str, dict[str, Any]] = {}
     done: list[Exported] = []
     for at, table in enumerate(tables, start=1):
-        found = write(place, table, run)
+        found = write(store, place, table, run)
         if found is not None:
             done.append(found[0])
             told[table.name] = found[1]
@@ -68,7 +69,7 @@ def _manifest(format_: str, run: str, tables: dict[str, dict[str, Any]]) -> byte
     return (json.dumps(told, indent=1) + "\n").encode()
 
 
-def _as_iceberg(place: Place, table: OneTable, run: str) -> tuple[Exported, dict[str, Any]] | None:
+def _as_iceberg(store: Store, place: Place, table: OneTable, run: str) -> tuple[Exported, dict[str, Any]] | None:
     """One table of Iceberg; None where there is none and nothing for it."""
     folder = place.within(iceberg.NAMESPACE).within(table.name)
     if not table.files and not folder.has(f"metadata/{iceberg.HINT}"):
@@ -76,20 +77,18 @@ def _as_iceberg(place: Place, table: OneTable, run: str) -> tuple[Exported, dict
     there = set(folder.names("data"))
     uris = []
     for file in table.files:
-        if file.path is not None and isinstance(place, FolderPlace):
-            if not file.path.is_file():
-                raise StageError(_lost(file))
-            uris.append(f"file://{file.path.as_posix()}")
+        if file.path is not None and _in_place(place, file):
+            uris.append(file.uri)
         else:
             uris.append(folder.uri(f"data/{file.name}"))
             if file.name not in there:
-                _put(folder, f"data/{file.name}", file)
+                _put(store, folder, f"data/{file.name}", file)
     metadata, added, removed = iceberg.commit(folder, table, uris, run)
     entry = {"metadata": metadata, **_entry(table, uris)}
     return Exported(table.name, len(uris), added, removed, sum(file.n_rows for file in table.files), metadata), entry
 
 
-def _as_tree(place: Place, table: OneTable, run: str) -> tuple[Exported, dict[str, Any]] | None:
+def _as_tree(store: Store, place: Place, table: OneTable, run: str) -> tuple[Exported, dict[str, Any]] | None:
     """One folder of copies; None where there is none and nothing for it."""
     folder = place.within(table.name)
     there = {name for name in place.names(table.name) if name.endswith(".parquet")}
@@ -97,23 +96,25 @@ def _as_tree(place: Place, table: OneTable, run: str) -> tuple[Exported, dict[st
         return None
     new = [file for file in table.files if file.name not in there]
     for file in new:
-        _put(folder, file.name, file)
+        _put(store, folder, file.name, file)
     removed = len(there - {file.name for file in table.files})
     entry = _entry(table, [f"{table.name}/{file.name}" for file in table.files])
     return Exported(table.name, len(table.files), len(new), removed, sum(file.n_rows for file in table.files), folder.uri()), entry
 
 
-def _put(folder: Place, name: str, file: OneFile) -> None:
+def _in_place(place: Place, file: OneFile) -> bool:
+    """Return whether the store's own file is where the readers of the export reach it."""
+    return file.uri.startswith("s3://") or isinstance(place, FolderPlace)
+
+
+def _put(store: Store, folder: Place, name: str, file: OneFile) -> None:
     if file.path is None:
         folder.replace(name, file.content)
-    elif file.path.is_file():
-        folder.put(name, file.path)
-    else:
-        raise StageError(_lost(file))
-
-
-def _lost(file: OneFile) -> str:
-    return f"{file.path}: the store's file of slide {file.slide_id} is not there: `ladder check` tells more"
+        return
+    here = store.file(file.path)
+    if not here.is_file():
+        raise StageError(f"{here}: the store's file of slide {file.slide_id} is not there: `ladder check` tells more")
+    folder.put(name, here)
 
 
 def _entry(table: OneTable, paths: list[str]) -> dict[str, Any]:
@@ -144,6 +145,8 @@ def _parsed(content: bytes, to: str) -> dict[str, Any]:
 
 def _check(place: Place, to: str, format_: str, store: Store) -> None:
     """An export is never mixed with other files, nor with one of the other format, nor with the store itself."""
+    if format_ == "iceberg" and isinstance(place, FolderPlace) and isinstance(store, RemoteStore):
+        raise InputError(f"--to {to}: the store is in a bucket: export to s3://, or copies with --format parquet")
     if isinstance(place, FolderPlace) and (place.root == store.root or store.root in place.root.parents):
         raise InputError(f"--to {to}: lies in the store itself: choose a folder outside of it")
     content = place.read(MANIFEST)

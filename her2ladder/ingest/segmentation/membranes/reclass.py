@@ -64,6 +64,7 @@ def set_thresholds(store: Store, thresholds: Thresholds) -> list[Reclassed]:
     with store.working(), run(store, "thresholds", asdict(thresholds)) as this:
         this.append(MEMBRANE_THRESHOLD, [asdict(thresholds)])
         for row in slides:
+            store.fetch([row["path"]])
             one, file = _reclass(store.root, row, thresholds)
             done.append(one)
             this.inputs[f"{row['slide_id']} {STAIN}"] = row["sha256"]
