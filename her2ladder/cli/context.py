@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from her2ladder.schema.place import CATALOG_FILE, is_remote
+
 if TYPE_CHECKING:
     from her2ladder.schema.store import Store
 
@@ -33,7 +35,7 @@ class Address:
 
     root: Path
     as_of: str | None
-    catalog_file: str
+    catalog_file: str = CATALOG_FILE
 
 
 def store_address(context: typer.Context) -> Address | Store:
@@ -42,7 +44,6 @@ def store_address(context: typer.Context) -> Address | Store:
     raises   InputError where neither is given
     """
     from her2ladder.errors import InputError
-    from her2ladder.schema.place import CATALOG_FILE, is_remote
 
     given = globals_of(context)
     if given.store is None:
@@ -51,7 +52,7 @@ def store_address(context: typer.Context) -> Address | Store:
         from her2ladder.schema.remote import store_at
 
         return store_at(given.store, given.as_of)
-    return Address(given.store, given.as_of, CATALOG_FILE)
+    return Address(given.store, given.as_of)
 
 
 def open_store(context: typer.Context) -> Store:

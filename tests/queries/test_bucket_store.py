@@ -14,10 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-
-pytest.importorskip("moto")
-boto3 = pytest.importorskip("boto3")
 from moto.server import ThreadedMotoServer
 
 from her2ladder.errors import StageError

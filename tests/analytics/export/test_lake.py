@@ -280,7 +280,7 @@ def spark() -> Iterator[Any]:
 
 
 NAMED: dict[str, dict[str, Any]] = {
-    "cells/counts": {},
+    "cells/window": {"slide_id": "S 1", "stain": "HE", "x_um": 0, "y_um": 0, "size_um": 8},
     "cells/of_slide": {"slide_id": "007", "stain": "HE"},
     "cells/near": {"stain": "HE", "of_class": "Lymph", "near_class": "Tumor", "radius_um": 5.5},
 }
