@@ -160,10 +160,13 @@ def map_(
     over: Annotated[
         Path | None, typer.Option("--over", metavar="FILE", help="The slide's own file: its image lies beneath the cells.")
     ] = None,
+    gene: Annotated[
+        str | None, typer.Option("--gene", help="Colour the cells of an in-situ section by their transcripts of this gene.")
+    ] = None,
 ) -> None:
-    """Draw the cells of a slide by class: a picture (.png), or one self-contained page to zoom in (.html).
+    """Draw the cells of a slide by class or by a gene: a picture (.png), or one self-contained page to zoom in (.html).
 
-    Example: `ladder map SYN-0001-HE -o map.html`
+    Example: `ladder map SYN-0001-HE -o map.html`, `ladder map X1 --gene ERBB2 -o erbb2.png`
     """
     from her2ladder.analytics.cellmap.over import Over
     from her2ladder.analytics.cellmap.stage import draw_map
@@ -174,7 +177,7 @@ def map_(
         assert over is not None
         return Over(*image_of(over, mpp, extent_um))
 
-    n = draw_map(open_store(context), slide_id, stain, output, read_image if over else None)
+    n = draw_map(open_store(context), slide_id, stain, output, read_image if over else None, gene)
     say(f"{n:,} cells drawn to {output}")
 
 

@@ -42,6 +42,7 @@ VALUES: dict[str, object] = {
     "features": ["Pi_Tumor_in_all_cells"],
     "run": "r000000",
     "k": 5,
+    "gene": "ERBB2",
     "genes": ["ERBB2"],
     "slides": ["none"],
     "cell_type": "Tumour",

@@ -19,7 +19,7 @@ STAIN_LABELS = {"HE": "H&E"}
 def summary(cells: MapCells, stain: str) -> str:
     """Return `H&E · 1,000,000 cells · 14.1 × 14.1 mm`; a slide without cells has no size to tell."""
     left, top, right, bottom = cells.extent_um
-    unit, per = ("mm", 1000.0) if max(right - left, bottom - top) >= 1000 else ("µm", 1.0)
+    unit, per = ("mm", 1000.0) if max(right - left, bottom - top) >= 999.5 else ("µm", 1.0)
     size = "" if not cells.n_total else f"{(right - left) / per:.3g} × {(bottom - top) / per:.3g} {unit}"
     number = f"{cells.n_total:,} cell{'' if cells.n_total == 1 else 's'}"
     return " · ".join(part for part in (STAIN_LABELS.get(stain, stain), number, size) if part)

@@ -14,23 +14,26 @@ from her2ladder.errors import InputError, MissingError
 from her2ladder.queries.catalog import query
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.store import Store
-from her2ladder.schema.vocabulary import OTHER
+from her2ladder.schema.vocabulary import OTHER, XENIUM
 
 ReadImage = Callable[[tuple[float, float, float, float], tuple[float, float]], Over]
 
 
-def draw_map(store: Store, slide_id: str, stain: str | None, output: Path, read_image: ReadImage | None = None) -> int:
+def draw_map(
+    store: Store, slide_id: str, stain: str | None, output: Path, read_image: ReadImage | None = None, gene: str | None = None
+) -> int:
     """Draw the cells of a slide by class to a .png or .html; return how many there are.
 
     read_image   gives the slide's image of a box in micrometres (left, top, right, bottom), given its mpp: drawn beneath the cells
-    raises   MissingError where there is no such slide; InputError where it has two stains and none is named, or for another ending
+    gene         colour cells by their transcripts of this gene, of an in-situ section
+    raises   MissingError where there is no such slide, or its panel lacks the gene; InputError where it has two stains and none is named, or for another ending
     """
     from her2ladder.analytics.cellmap.page import write_html
     from her2ladder.analytics.cellmap.picture import write_png
 
     if output.suffix.lower() not in (".png", ".html"):
         raise InputError(f"{output}: wanted a name that ends in .png or .html")
-    cells = slide_cells(store, slide_id, stain)
+    cells = slide_cells(store, slide_id, stain, gene)
     title = f"{slide_id} ({cells['stain']})"
     over = None
     if read_image is not None and len(cells["x_um"]):
@@ -48,12 +51,16 @@ def draw_map(store: Store, slide_id: str, stain: str | None, output: Path, read_
         provenance=cells["provenance"],
         is_synthetic=cells["is_synthetic"],
         over=over,
+        value=cells["value"],
+        value_name=f"{gene}, transcripts" if gene else "",
     )
     return len(cells["x_um"])
 
 
-def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any]:
-    """Return centroids (n,), class numbers (n,) and class names (Other last) of one slide, and where they come from."""
+def slide_cells(store: Store, slide_id: str, stain: str | None, gene: str | None = None) -> dict[str, Any]:
+    """Return centroids (n,), class numbers (n,) and class names (Other last) of one slide, and where they come from; `value` holds the transcripts of a gene."""
+    if gene is not None:
+        stain = XENIUM
     with store.reading() as con:
         found = con.execute(
             "SELECT stain, sha256, run, patient_id, source_format, coalesce(slide_mpp, mpp_x), coalesce(slide_mpp, mpp_y) FROM slide WHERE slide_id = ? ORDER BY stain",
@@ -61,7 +68,11 @@ def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any
         ).fetchall()
         stain, sha256, run_id, patient, made_by, *mpp = _chosen(found, slide_id, stain)
         words = [w for (w,) in con.execute("SELECT cell_class FROM vocabulary WHERE stain = ? ORDER BY position", [stain]).fetchall()]
-        table = arrow_table(con, query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain})
+        if gene is None:
+            table = arrow_table(con, query("cells/of_slide").sql, {"slide_id": slide_id, "stain": stain})
+        else:
+            _check_gene(con, slide_id, gene)
+            table = arrow_table(con, query("expression/gene_map").sql, {"slide_id": slide_id, "gene": gene})
         cohort = con.execute("SELECT cohort FROM patient WHERE patient_id = ?", [patient]).fetchall()
     classes = [*words, OTHER]
     cls = _numbers(table.column("cell_class").to_pylist(), classes)
@@ -69,12 +80,22 @@ def slide_cells(store: Store, slide_id: str, stain: str | None) -> dict[str, Any
         "x_um": table.column("x_um").to_numpy(),
         "y_um": table.column("y_um").to_numpy(),
         "cls": cls,
+        "value": None if gene is None else table.column("count").to_numpy().astype(np.float64),
         "classes": classes,
         "stain": stain,
         "provenance": f"cells {sha256[:12]}, run {run_id}{maker(made_by)}",
         "mpp": (mpp[0], mpp[1]),
         "is_synthetic": any("synthetic" in str(name).lower() for (name,) in cohort) or patient.startswith("SYN-"),
     }
+
+
+def _check_gene(con: Any, slide_id: str, gene: str) -> None:
+    panel = [one for (one,) in con.execute("SELECT gene FROM gene WHERE slide_id = ? ORDER BY gene", [slide_id]).fetchall()]
+    if not panel:
+        raise MissingError(f"slide {slide_id}: has no counts of genes; bring them by `ladder ingest xenium`")
+    if gene not in panel:
+        alike = [one for one in panel if one.upper() == gene.upper()] or panel[:5]
+        raise MissingError(f"slide {slide_id}: its panel of {len(panel)} genes lacks {gene!r}; there is {', '.join(alike)}")
 
 
 def maker(source_format: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from her2ladder.analytics.figures.palette import OKABE_ITO
 from her2ladder.analytics.figures.style import INK, MUTED, SMALL_PT, Page, Sheet, empty_figure, line_mm, styled, text_mm, wrapped
 
+Floats = np.ndarray[Any, Any]
 _SIDE_MM, _GAP_MM, _LEFT_MM = 46.0, 14.0, 10.0
 MOST_PANELS, MOST_NAMES, MOST_BARS = 12, 6, 20
 UP, DOWN, NEITHER = OKABE_ITO[5], OKABE_ITO[4], "#b8b8b8"
@@ -37,7 +40,7 @@ def volcano_figure(table: pd.DataFrame, a: str, b: str, sheet: Sheet) -> Figure:
         colour = np.where(told, np.where(x > 0, UP, DOWN), NEITHER)
         axes.scatter(x, y, s=4, c=list(colour), linewidths=0)
         first = np.flatnonzero(told)[np.argsort(-y[told], kind="stable")][:MOST_NAMES]
-        for i in first:
+        for i in _apart(x, y, first):
             side = "left" if x[i] <= 0 else "right"
             axes.annotate(
                 own["gene"].iloc[i], (x[i], y[i]), fontsize=SMALL_PT - 1, color=INK, ha=side, xytext=(0, 1.5), textcoords="offset points"
@@ -48,18 +51,29 @@ def volcano_figure(table: pd.DataFrame, a: str, b: str, sheet: Sheet) -> Figure:
     return page.figure
 
 
+def _apart(x: Floats, y: Floats, first: Floats) -> list[int]:
+    """Return those of the genes, the smallest P first, whose names do not lie over a name that is set already."""
+    width, height = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
+    kept: list[int] = []
+    for i in first:
+        if all(abs(x[i] - x[j]) > 0.3 * width or abs(y[i] - y[j]) > 0.06 * height for j in kept):
+            kept.append(int(i))
+    return kept
+
+
 @styled
 def enrichment_figure(table: pd.DataFrame, a: str, b: str, sheet: Sheet) -> Figure:
     """Return bars of the normalised enrichment score of the pathways with the smallest adjusted P, at most twenty.
 
     table   type, pathway, value, p_adjusted
     """
-    drawn = table.dropna(subset=["value"]).sort_values(["p_adjusted", "type", "pathway"], kind="stable").head(MOST_BARS)
+    drawn = table.dropna(subset=["value"]).assign(size=lambda one: -one["value"].abs())
+    drawn = drawn.sort_values(["p_adjusted", "size", "type", "pathway"], kind="stable").head(MOST_BARS)  # the smallest FDR is often 0
     if drawn.empty:
         return empty_figure("No pathway has enough genes on the panel.", sheet)
     drawn = drawn.sort_values("value", kind="stable")
     room = sheet.width_mm * 0.55
-    labels = [wrapped(f"{one.type}: {one.pathway}", room - 2)[0] for one in drawn.itertuples()]
+    labels = [_first_line(f"{one.type}: {one.pathway}", room - 4) for one in drawn.itertuples()]
     deep = len(drawn) * 5.0
     page = Page(sheet.noting(f"positive: higher in {a}, negative: higher in {b}; pale: FDR of .05 or more"), deep + 12)
     axes = page.axes(room, 0, sheet.width_mm - room - 6, deep)
@@ -72,3 +86,8 @@ def enrichment_figure(table: pd.DataFrame, a: str, b: str, sheet: Sheet) -> Figu
     axes.axvline(0, color=MUTED, linewidth=0.5)
     axes.set_xlabel("normalised enrichment score", fontsize=SMALL_PT)
     return page.figure
+
+
+def _first_line(text: str, room: float) -> str:
+    lines = wrapped(text, room)
+    return lines[0] + (" …" if len(lines) > 1 else "")

@@ -29,6 +29,8 @@ CLASS_COLOURS: dict[str, str] = {
 
 OKABE_ITO: tuple[str, ...] = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#B5A600", "#555555")
 
+FADED = "#DDE0E4"  # cells that are there, and are not what a map is about
+
 BAND_COLOURS: dict[str, str] = {"Low": "#0072B2", "Medium": "#E0A100", "High": "#C4161C"}
 
 # The paper's six, in its order; open text may bring others, which take the colours that are left.
