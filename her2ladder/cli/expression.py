@@ -148,7 +148,10 @@ def pathways(
 
 def interactions(
     context: typer.Context,
-    pairs: Annotated[Path, typer.Option("--pairs", help="CSV with ligand, receptor (liana's consensus table, or your own).")],
+    pairs: Annotated[
+        str,
+        typer.Option("--pairs", help="immune (a table of ours), liana (where that package is installed), or a CSV with ligand, receptor."),
+    ] = "immune",
     senders: Annotated[str, typer.Option("--senders", help="Cell types that have the ligand.")] = "Neutro,DC,B",
     receivers: Annotated[str, typer.Option("--receivers", help="Cell types that have the receptor.")] = "Th",
     between: Between = "band",
@@ -162,7 +165,7 @@ def interactions(
 ) -> None:
     """Compare ligand-receptor pairs of neighbouring cells between groups, against shuffled positions.
 
-    Example: `ladder expression interactions --pairs pairs.csv --between hr_status`
+    Example: `ladder expression interactions --senders Neutro,DC,B --receivers Th --between hr_status`
     """
     from her2ladder.analytics.expression.interactions import interactions as stage
 

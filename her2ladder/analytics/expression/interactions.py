@@ -9,10 +9,7 @@ source   paper, Fig. 7h-k; xenium.md, Ligand-receptor (chosen)
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +17,7 @@ import pandas as pd
 
 from her2ladder.analytics.cohort.selection import Selection
 from her2ladder.analytics.expression.design import Asked, Compared, Design, as_arguments, common_panel, compare, dense, design, prepare
+from her2ladder.analytics.expression.pairs import load_pairs
 from her2ladder.analytics.results.rows import result_row, with_run
 from her2ladder.analytics.statistics.estimate import Estimate
 from her2ladder.errors import InputError
@@ -33,12 +31,12 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def interactions(
-    store: Store, chosen: Selection, asked: Asked, *, pairs: Path, senders: Sequence[str], receivers: Sequence[str],
+    store: Store, chosen: Selection, asked: Asked, *, pairs: str, senders: Sequence[str], receivers: Sequence[str],
     radius_um: float = 30.0, permutations: int = 1000, seed: int = 1,
 ) -> Compared:  # fmt: skip
     """Write log2 observed over expected of each pair, sender and receiver by group.
 
-    pairs    CSV with ligand, receptor
+    pairs    immune, liana, or a CSV with ligand, receptor
     raises   InputError in one line: nobody to compare, no pair on the panel, no such type
     """
     if not 0 < radius_um <= 1000:
@@ -81,21 +79,6 @@ def interactions(
     return Compared(this.id, with_run(rows, this.id), who, values, tests, (what, *who.notes))
 
 
-def load_pairs(path: Path) -> tuple[list[tuple[str, str]], str]:
-    """Return ligands with their receptors, each once, and the hash of the file.
-
-    raises   InputError where it is no CSV with ligand, receptor
-    """
-    if not path.is_file() or path.stat().st_size > 100_000_000:
-        raise InputError(f"--pairs: {path}: wanted a CSV with ligand, receptor, found none")
-    content = path.read_bytes()
-    rows = list(csv.DictReader(content.decode("utf-8-sig", "replace").splitlines()))
-    if not rows or not {"ligand", "receptor"} <= set(rows[0]):
-        raise InputError(f"--pairs: {path}: wanted the columns ligand, receptor, found {', '.join(rows[0]) if rows else 'no line'}")
-    found = dict.fromkeys((row["ligand"].strip(), row["receptor"].strip()) for row in rows if row["ligand"] and row["receptor"])
-    return list(found), hashlib.sha256(content).hexdigest()
-
-
 def observed_expected(
     sender: Floats, receiver: Floats, i: np.ndarray[Any, Any], j: np.ndarray[Any, Any], permutations: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
@@ -114,6 +97,11 @@ def observed_expected(
         s, r = rng.permutation(len(sender)), rng.permutation(len(receiver))
         as_much += (sender[s] * (meets @ receiver[r])).sum(axis=0) / n >= observed - 1e-12
     return observed, expected, as_much
+
+
+def log_ratio(observed: Any, expected: Any, n: Any) -> Any:
+    """Return log2 of observed over expected, one neighbour pair of one transcript each added to both (chosen), n neighbours."""
+    return np.log2((observed + 1 / n) / (expected + 1 / n))
 
 
 def _measured(
@@ -166,7 +154,7 @@ def _measured(
         every[name] *= every["n"]
     pooled = every.groupby(["patient_id", "feature"], sort=True, as_index=False)[["n", "observed", "expected", "as_much"]].sum()
     observed, expected, as_much = (pooled[name] / pooled["n"] for name in ("observed", "expected", "as_much"))
-    value = np.log2((observed + 1 / pooled["n"]) / (expected + 1 / pooled["n"])).where(expected > 0)
+    value = log_ratio(observed, expected, pooled["n"]).where(expected > 0)
     several = every.groupby(["patient_id", "feature"], sort=True).size().to_numpy() > 1
     p = ((as_much + 1) / (permutations + 1)).where(~several)  # sections are shuffled apart: their counts make no common P
     return pooled[["patient_id", "feature", "n"]].assign(value=value, p=p)

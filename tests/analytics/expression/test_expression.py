@@ -141,7 +141,7 @@ def test_shuffled_p_values_are_uniform_where_nothing_is_planted() -> None:
 
 def test_a_planted_pair_meets_more_often_in_its_group(cohort: Any, tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("ligand,receptor\nLIG,REC\nG00,G01\nNOT,THERE\n")
-    how = {"pairs": tmp_path / "pairs.csv", "senders": ("Neutro",), "receivers": ("Th",), "permutations": 99}
+    how = {"pairs": str(tmp_path / "pairs.csv"), "senders": ("Neutro",), "receivers": ("Th",), "permutations": 99}
     done = interactions(cohort.store, Selection(), ASKED, **how)
     tests = done.tests.set_index("feature")
     assert list(tests.index) == ["Neutro to Th: G00 - G01", "Neutro to Th: LIG - REC"]
@@ -153,7 +153,7 @@ def test_a_planted_pair_meets_more_often_in_its_group(cohort: Any, tmp_path: Pat
     assert [{**row, "run": ""} for row in again.rows] == [{**row, "run": ""} for row in done.rows]
     (tmp_path / "off.csv").write_text("ligand,receptor\nNOT,THERE\n")
     with pytest.raises(InputError, match="none of the 1 pairs"):
-        interactions(cohort.store, Selection(), ASKED, **{**how, "pairs": tmp_path / "off.csv"})
+        interactions(cohort.store, Selection(), ASKED, **{**how, "pairs": str(tmp_path / "off.csv")})
 
 
 def test_pathways_of_the_store_name_the_panel(cohort: Any, tmp_path: Path) -> None:

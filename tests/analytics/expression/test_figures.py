@@ -51,7 +51,7 @@ def test_maps_stand_at_one_scale_and_show_every_cell() -> None:
 
 def test_dots_are_medians_and_the_share_of_patients_in_whom_a_pair_meets(cohort: Any, tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("ligand,receptor\nLIG,REC\nG00,G01\n")
-    done = interactions(cohort.store, Selection(), ASKED, pairs=tmp_path / "pairs.csv", senders=("Neutro",), receivers=("Th",), permutations=99)
+    done = interactions(cohort.store, Selection(), ASKED, pairs=str(tmp_path / "pairs.csv"), senders=("Neutro",), receivers=("Th",), permutations=99)
     table = dots(done).set_index(["pair", "group"])
     planted = table.loc[("LIG - REC", "negative")]
     own = done.values[(done.values["feature"] == "Neutro to Th: LIG - REC") & (done.values["group"] == "negative")]["value"]
