@@ -4,6 +4,7 @@ A slide is seeded HoVer-Net JSON with outlines (benchmarks/ingest/made.py). A fe
 as many slide ids as the size asks for: every one is read, judged, written and profiled on its own. Each figure is a whole `ladder` process.
 
     python benchmarks/cohort.py --slides 20 60 180 --cells 117000 [--workers 2] [--folder DIR]
+    python benchmarks/cohort.py --share 12                one process and two: what the coordinator does itself
     python benchmarks/cohort.py --giant 10000000          one slide: features all pairs at once, and pair by pair
 """
 
@@ -80,6 +81,44 @@ def cohort(folder: Path, n_slides: int, n_cells: int, workers: int) -> dict[str,
     return found
 
 
+OWN = """
+import resource, sys
+from her2ladder.cli.main import main
+try:
+    main()
+finally:
+    own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    sys.stderr.write(f"\\n{own.ru_utime + own.ru_stime} {workers.ru_utime + workers.ru_stime}")
+"""
+
+
+def share(folder: Path, n_slides: int, n_cells: int) -> list[str]:
+    """CPU seconds of the coordinator and of its workers, with one worker (the same process) and with two."""
+    made = sources(folder, n_cells)
+    manifest = folder / "share.csv"
+    lines = "".join(f"{made[i % DISTINCT].name},s{i:04d},p{i:04d},HE,0.25,pannuke\n" for i in range(n_slides))
+    manifest.write_text("path,slide_id,patient_id,stain,mpp,label_map\n" + lines)
+    found = [
+        f"{n_slides} slides of {n_cells:,} cells.",
+        "",
+        "| command | workers | coordinator, CPU s | workers, CPU s | coordinator, ms a slide | workers, s a slide |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for workers in (1, 2):
+        store = folder / f"share-{workers}"
+        process(LADDER, "--store", store, "init")
+        for name, words in (("ingest", ("ingest", "cells", manifest)), ("features", ("features",))):
+            done = subprocess.run(
+                [sys.executable, "-c", OWN, "--store", store, *words, "--workers", str(workers)], capture_output=True, text=True, check=True
+            )
+            own, others = map(float, done.stderr.split("\n")[-1].split())
+            found.append(f"| {name} | {workers} | {own:.1f} | {others:.1f} | {own / n_slides * 1000:.0f} | {others / n_slides:.2f} |")
+    idle = subprocess.run(
+        [sys.executable, "-c", OWN, "--store", folder / "share-1", "features", "--workers", "1"], capture_output=True, text=True, check=True
+    )
+    return [*found, "", f"A command with nothing to do: {idle.stderr.split(chr(10))[-1].split()[0]} CPU s."]
+
+
 def slope(x: list[float], y: list[float]) -> tuple[float, float]:
     """Return intercept and slope of the least-squares line."""
     mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
@@ -151,6 +190,7 @@ def main() -> None:
     asked.add_argument("--cells", type=int, default=117_000, help="cells a slide")
     asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked.add_argument("--giant", type=int, help="one slide of so many cells instead")
+    asked.add_argument("--share", type=int, help="so many slides with one process and with two instead")
     asked.add_argument("--folder", type=Path)
     given = asked.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -160,6 +200,8 @@ def main() -> None:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {packages}.\n")
         if given.giant:
             lines = giant(folder, given.giant)
+        elif given.share:
+            lines = share(folder, given.share, given.cells)
         else:
             lines = told([cohort(folder, n, given.cells, given.workers) for n in given.slides], given.workers)
         print("\n".join(lines))

@@ -31,6 +31,9 @@ def features(
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port.")] = None,
+    part: Annotated[
+        str | None, typer.Option("--part", metavar="I/N", help="The I-th of N jobs that share the slides; one publish, at the end.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Compute again what is there.")] = False,
 ) -> None:
     """Compute sc-MTOP features of every slide that lacks them.
@@ -42,6 +45,7 @@ def features(
     from her2ladder.analytics.features.settings import Settings
     from her2ladder.analytics.features.stage import compute_features, summary
     from her2ladder.cli.progress import Progress
+    from her2ladder.queries.fan_out import part_of
 
     settings = Settings(radius_um, k, engine, centralities, morphology, tuple(sorted(set((leave_out or "").split(",")) - {""})))
     with Progress("slides", "cells") as progress:
@@ -53,6 +57,7 @@ def features(
             force=force,
             workers=workers or os.cpu_count() or 1,
             scheduler=scheduler,
+            part=part_of(part) if part else None,
             progress=progress,
         )
     show(

@@ -64,6 +64,9 @@ def cells(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port; its workers see the same paths.")
     ] = None,
+    part: Annotated[
+        str | None, typer.Option("--part", metavar="I/N", help="The I-th of N jobs that share the slides; one publish, at the end.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, write nothing.")] = False,
 ) -> None:
     """Read segmented cells into the store; what is there already is not read again.
@@ -75,6 +78,7 @@ def cells(
     from her2ladder.cli.progress import Progress
     from her2ladder.ingest.cells import ingest_cells
     from her2ladder.ingest.source import Defaults, how_to_read, parse_columns
+    from her2ladder.queries.fan_out import part_of
 
     told = Defaults(
         slide_id=slide_id,
@@ -97,6 +101,7 @@ def cells(
             told,
             workers=workers or os.cpu_count() or 1,
             scheduler=scheduler,
+            part=part_of(part) if part else None,
             max_bad_share=max_bad_share,
             dry_run=dry_run,
             progress=progress,

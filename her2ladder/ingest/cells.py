@@ -15,7 +15,7 @@ from her2ladder.ingest.plan import plan_sources
 from her2ladder.ingest.readers.base import ReadOptions
 from her2ladder.ingest.source import Defaults, HowToRead, Source
 from her2ladder.ingest.source_files import sha256_of_source
-from her2ladder.queries.fan_out import batches, fan_out
+from her2ladder.queries.fan_out import BATCH, Part, batches, fan_out
 from her2ladder.queries.init import dictionary_rows, vocabulary_rows
 from her2ladder.queries.run import Run, run, to_json
 from her2ladder.schema import lake
@@ -84,6 +84,7 @@ def ingest_cells(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    part: Part | None = None,
     max_bad_share: float = 0.01,
     dry_run: bool = False,
     progress: Report = lambda done, total, units: None,
@@ -91,10 +92,13 @@ def ingest_cells(
     """Read every source that the paths name; one that fails is quarantined with its reason and does not stop the others.
 
     scheduler  address of a dask cluster to read on; its workers see the sources and the store under the same paths
+    part       only these of the sources, in the order of the plan; they are published together, at the end
     raises     InputError where the plan itself is wrong (nothing is written): see plan_sources
     source     design 4
     """
     sources = plan_sources(paths, told)
+    if part is not None:
+        sources = [source for place, source in enumerate(sources) if part.has(place)]
     words = vocabularies(store)
     maps = {(s.label_map, s.stain): load_label_map(s.label_map, s.stain, words.get(s.stain)) for s in sources}
     check_known(store, sources, maps, words)
@@ -113,7 +117,7 @@ def ingest_cells(
         for source in pending:
             result[source.slide_id, source.stain] = Ingested(source, "refused" if source.fault else "would read", reason=source.fault)
     else:
-        for one in _read(store, pending, maps, workers, scheduler, max_bad_share, progress):
+        for one in _read(store, pending, maps, workers, scheduler, BATCH if part is None else len(pending), max_bad_share, progress):
             result[one.source.slide_id, one.source.stain] = one
     return [result[source.slide_id, source.stain] for source in sources]
 
@@ -124,17 +128,18 @@ def _read(
     maps: dict[tuple[str, str], LabelMap],
     workers: int,
     scheduler: str | None,
+    size: int,
     max_bad_share: float,
     progress: Report,
 ) -> Iterator[Ingested]:
-    """Read, and publish a batch of slides at a time."""
+    """Read, and publish a batch of slides at a time, of at least `size`."""
     work = partial(_read_one, store.root, maps, max_bad_share)
     if scheduler is not None:  # its workers have folders of their own that they work in
         sources = [replace(source, path=source.path.absolute()) for source in sources]
     done = n_cells = 0
     since = time.monotonic()
     with store.working():
-        for batch in batches(fan_out(sources, work, workers=workers, scheduler=scheduler)):
+        for batch in batches(fan_out(sources, work, workers=workers, scheduler=scheduler), size):
             arguments = {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
             with run(store, "ingest cells", arguments, since=since) as this:
                 for source, outcome in batch:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from her2ladder.errors import InputError, LadderError, StageError
@@ -39,6 +40,29 @@ def fan_out(
             yield task, _tried(work, task)
     else:
         yield from _in_processes(tasks, work, min(workers, len(tasks)))
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several commands that share the same list of slides, as the tasks of a job array do."""
+
+    number: int  # from 1
+    of: int
+
+    def has(self, place: int) -> bool:
+        """Return whether the slide at a place of the list, from 0, is this part's."""
+        return place % self.of == self.number - 1
+
+
+def part_of(text: str) -> Part:
+    """Return the part that `--part` names: 3/40 is the third of forty.
+
+    raises   InputError
+    """
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise InputError(f"--part: wanted I/N with I from 1 to N, 3/40 say, found {text!r}")
+    return Part(int(number), int(of))
 
 
 def batches(items: Iterator[Result], size: int = BATCH, pause: float = PAUSE) -> Iterator[list[Result]]:

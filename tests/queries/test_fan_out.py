@@ -17,7 +17,7 @@ import pytest
 
 from her2ladder.errors import InputError, LadderError, StageError
 from her2ladder.ingest.tables import read_table
-from her2ladder.queries.fan_out import batches, fan_out
+from her2ladder.queries.fan_out import batches, fan_out, part_of
 
 # Workers are fresh processes: tasks are calls of functions that they can import.
 NOWHERE = Path("nowhere.csv")
@@ -118,3 +118,26 @@ def _kill_a_worker_once_it_wrote(cluster: Any, store: Path) -> None:
     while not list((store / "cells").rglob("*.parquet")) and time.monotonic() < until:
         time.sleep(0.01)
     os.kill(victim, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/2", "3/2", "1/0", "a/b", "1/2/3", "-1/2"])
+def test_a_part_that_cannot_be_is_one_line(text: str) -> None:
+    with pytest.raises(InputError, match=r"--part: wanted I/N with I from 1 to N"):
+        part_of(text)
+
+
+def test_the_parts_of_a_job_array_do_each_slide_once_and_publish_once(
+    run_ladder: Callable[..., Any], store_dir: Path, tmp_path: Path
+) -> None:
+    for i in range(5):
+        (tmp_path / f"S{i}.csv").write_text(f"cell_id,cell_class,x_um,y_um\na,Tumor,{i},2\nb,Lymph,4,6\n")
+    (tmp_path / "manifest.csv").write_text("path,slide_id,patient_id,stain\n" + "".join(f"S{i}.csv,S{i},P{i},HE\n" for i in range(5)))
+    read = [run_ladder("--json", "ingest", "cells", tmp_path / "manifest.csv", "--workers", 1, "--part", f"{i}/2").rows for i in (2, 1)]
+    assert [[row["slide_id"] for row in rows] for rows in read] == [["S1", "S3"], ["S0", "S2", "S4"]]
+    done = [run_ladder("--json", "features", "--workers", 1, "--part", f"{i}/2").rows for i in (1, 2, 1)]
+    assert [[(row["slide_id"], row["state"]) for row in rows] for rows in done] == [
+        [("S0", "computed"), ("S2", "computed"), ("S4", "computed")],
+        [("S1", "computed"), ("S3", "computed")],
+        [("S0", "unchanged"), ("S2", "unchanged"), ("S4", "unchanged")],
+    ]
+    assert [row["stage"] for row in run_ladder("--json", "runs").rows] == ["init", "ingest cells", "ingest cells", "features", "features"]

@@ -26,7 +26,7 @@ from her2ladder.analytics.spatial.aggregate import SlideValue, slide_values
 from her2ladder.analytics.spatial.pairs import PairProfiles, pair_profiles
 from her2ladder.errors import InputError, LadderError, StageError
 from her2ladder.queries.catalog import catalogue
-from her2ladder.queries.fan_out import batches, fan_out
+from her2ladder.queries.fan_out import BATCH, Part, batches, fan_out
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
 from her2ladder.schema.dictionary import proportions
@@ -69,17 +69,19 @@ def compute_features(
     force: bool = False,
     workers: int = 1,
     scheduler: str | None = None,
+    part: Part | None = None,
     progress: Report = lambda done, total, units: None,
 ) -> list[Outcome]:
     """Compute sc-MTOP features of every slide that lacks them (of all with `force`), and write them.
 
     slides   only these; all where empty
     stain    only slides of it; of all stains where None
+    part     only these of the store's slides, in the order of their names; they are published together, at the end
     raises   InputError for a radius, k or engine that cannot be; a slide that fails is reported and does not stop the others
     source   features.md
     """
     _check(settings)
-    tasks, unchanged, untyped = find_tasks(store, settings, slides, stain, force)
+    tasks, unchanged, untyped = find_tasks(store, settings, slides, stain, force, part)
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
     outcomes += [Outcome(t.slide_id, t.stain, "untyped", t.n_cells, reason=UNTYPED) for t in untyped]
@@ -87,7 +89,7 @@ def compute_features(
     since = time.monotonic()
     store.fetch(task.path for task in tasks)
     with store.working():
-        for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler)):
+        for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler), BATCH if part is None else len(tasks)):
             _publish(store, settings, batch, since)
             since = time.monotonic()
             for task, result in batch:

@@ -8,6 +8,7 @@ from typing import Any
 
 from her2ladder.analytics.features.settings import Settings, SlideTask
 from her2ladder.errors import InputError
+from her2ladder.queries.fan_out import Part
 from her2ladder.schema.store import Store
 from her2ladder.schema.vocabulary import OTHER, XENIUM
 
@@ -15,7 +16,7 @@ _UNTYPED = "SELECT slide_id FROM class_count WHERE stain = ? GROUP BY slide_id H
 
 
 def find_tasks(
-    store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool
+    store: Store, settings: Settings, slides: Sequence[str], only: str | None, force: bool, part: Part | None = None
 ) -> tuple[list[SlideTask], list[SlideTask], list[SlideTask]]:
     """Return the slides to profile, those whose values hold already, and in-situ sections whose cells have no type yet."""
     kinds = ["cell_pairs"] + ["cell_centralities"] * settings.centralities + ["cell_morphologies"] * settings.morphology
@@ -40,7 +41,9 @@ def find_tasks(
     tasks: list[SlideTask] = []
     unchanged: list[SlideTask] = []
     untyped: list[SlideTask] = []
-    for slide_id, stain, path, sha256, n_cells in rows:
+    for place, (slide_id, stain, path, sha256, n_cells) in enumerate(rows):  # of all slides: what is done already moves no slide
+        if part is not None and not part.has(place):
+            continue
         if (slides and slide_id not in slides) or (only is not None and stain != only):
             continue
         of = (slide_id, stain)
