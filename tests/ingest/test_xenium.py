@@ -297,6 +297,13 @@ def test_a_type_that_the_panel_cannot_tell_from_another_is_not_offered() -> None
     assert "FOXP3" in lacking
 
 
+def test_tumour_cells_are_not_told_by_genes_that_are_compared_in_them() -> None:
+    tumour = next(one for one in load_markers("breast").types if one.name == "Tumour")
+    pam50 = pl.read_csv(Path(expression.__file__).parents[2] / "analytics" / "expression" / "pam50.csv")["gene"].to_list()
+    assert "ERBB2" in pam50
+    assert not set(tumour.positive) & set(pam50)
+
+
 @pytest.mark.parametrize(
     "text, said",
     [

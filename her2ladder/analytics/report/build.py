@@ -9,21 +9,30 @@ from pathlib import Path
 from her2ladder.analytics.figures.save import png_only
 from her2ladder.analytics.report import questions, sections
 from her2ladder.analytics.report.facts import definitions, facts_of, provenance
+from her2ladder.analytics.report.in_situ_section import Groups
 from her2ladder.analytics.report.page import render
 from her2ladder.analytics.report.parts import Section
 from her2ladder.errors import InputError, LadderError
 from her2ladder.schema.lake import write_whole
 from her2ladder.schema.store import Store
 
+NO_GROUPS = Groups()
 Said = Callable[[int, int], None]
 
 
 def build_report(
-    store: Store, output: Path, *, score_name: str | None = None, title: str | None = None, said: Said = lambda done, total: None
+    store: Store,
+    output: Path,
+    *,
+    score_name: str | None = None,
+    title: str | None = None,
+    groups: Groups = NO_GROUPS,
+    said: Said = lambda done, total: None,
 ) -> int:
     """Write the page; return its size in bytes.
 
     score_name   the score it speaks of; None = the newest trained one, else the only imported one
+    groups       patients that are compared by their in-situ sections; None named = the bands of the score
     raises       InputError where the store has no patient with a cohort, or the choice of a score is not plain
     """
     if output.suffix.lower() != ".html":
@@ -32,7 +41,7 @@ def build_report(
     is_synthetic = questions.is_store_synthetic(store)
     with tempfile.TemporaryDirectory(prefix="ladder-report-") as held, png_only():
         made: list[Section] = []
-        steps = sections.steps(store, score, Path(held))
+        steps = sections.steps(store, score, Path(held), groups)
         for number, (anchor, name, step) in enumerate(steps):
             made.append(_tried(anchor, name, step))
             said(number + 1, len(steps))

@@ -30,6 +30,15 @@ CAPTIONS = {
     "survival_dfs_hazards": "Are hazards proportional? Disease-free survival: parallel curves, and a flat line of the log hazard ratio",
     "survival_os_hazards": "Are hazards proportional? Overall survival: parallel curves, and a flat line of the log hazard ratio",
     "contrast_band": "Features that differ most between High and Low (P is descriptive: bands are made of these features)",
+    "expression_composition": "Shares of cell types, every patient a point; P of the exact rank-sum test where there are no ties",
+    "expression_composition_stacked": "Composition of each patient's sections",
+    "expression_de": "Genes that differ within each cell type: log2 fold change of counts summed a patient, against P",
+    "expression_subtypes": "Shares of intrinsic subtypes among tumour cells, every patient a point",
+    "expression_subtypes_stacked": "Intrinsic subtypes of each patient's tumour cells",
+    "expression_subtypes_maps": "Subtypes of tumour cells where they lie: the patients nearest their group's median",
+    "expression_pathways": "Enriched pathways, with the panel as background",
+    "expression_interactions": "Ligand-receptor pairs of neighbouring cells: log2 of observed over expected, every patient a point",
+    "expression_interactions_dots": "Ligand-receptor pairs by sender, receiver and group",
     "contrast_response": "The same features by response",
 }
 

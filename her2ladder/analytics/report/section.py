@@ -22,7 +22,7 @@ def left_out(done: str, counted: Mapping[str, int]) -> list[str]:
 def command_line(name: str, **options: str | None) -> str:
     """Return the command line that makes a section's rows again; options that are None are left out."""
     words = [word for option, value in options.items() if value is not None for word in (f"--{option}", value)]
-    return shlex.join(["ladder", name, *words])
+    return shlex.join(["ladder", *name.split(), *words])
 
 
 def section_of(anchor: str, title: str, command: str, run_id: str, written: Sequence[Path]) -> Section:

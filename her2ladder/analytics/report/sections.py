@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from her2ladder.analytics.cohort.selection import Selection
+from her2ladder.analytics.report.in_situ_section import ANCHOR, TITLE, Groups, has_sections, in_situ
 from her2ladder.analytics.report.outcome_sections import association, contrasts, follow_up, regimens
 from her2ladder.analytics.report.parts import Section, Table
 from her2ladder.analytics.report.questions import (
@@ -23,7 +24,7 @@ NO_SCORE = "the store has no score: train one (ladder train) or bring one (ladde
 MAP_CELLS = 40_000  # cells drawn of each map on the page; the counts are of all
 
 
-def steps(store: Store, score: str | None, folder: Path) -> list[Step]:
+def steps(store: Store, score: str | None, folder: Path, groups: Groups) -> list[Step]:
     """Return the sections in the order of the page; each is computed when it is called."""
     found: list[Step] = [
         ("patients", "Patients", partial(patients, store, folder / "table1")),
@@ -39,7 +40,10 @@ def steps(store: Store, score: str | None, folder: Path) -> list[Step]:
         ("os", "Overall survival", lambda name: follow_up(store, name, "os", folder / "os")),
         ("contrasts", "What differs between the bands", lambda name: contrasts(store, name, folder / "contrast")),
     ]
-    return found + [(anchor, title, partial(_with_score, score, make)) for anchor, title, make in of_score]
+    found += [(anchor, title, partial(_with_score, score, make)) for anchor, title, make in of_score]
+    if has_sections(store):
+        found.append((ANCHOR, TITLE, partial(in_situ, store, score, groups, folder / "in_situ")))
+    return found
 
 
 def _with_score(score: str | None, make: Callable[[str], Section]) -> Section:
