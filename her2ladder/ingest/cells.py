@@ -105,7 +105,7 @@ def ingest_cells(
     known = known_cells(store)
     pending, result = [], {}
     for source in sources:
-        if source.fault:
+        if source.fault or (source.slide_id, source.stain) not in known:  # a new slide's file is hashed by the worker that reads it
             pending.append(source)
             continue
         source = replace(source, sha256=sha256_of_source(source.path, source.format))
@@ -141,6 +141,7 @@ def _read(
     with store.working():
         for batch in batches(fan_out(sources, work, workers=workers, scheduler=scheduler), size):
             arguments = {"slides": [f"{s.slide_id} {s.stain}" for s, _ in batch], "max_bad_share": max_bad_share}
+            batch = [(_hashed(source, outcome), outcome) for source, outcome in batch]
             with run(store, "ingest cells", arguments, since=since) as this:
                 for source, outcome in batch:
                     note_slide(this, source, outcome, maps[source.label_map, source.stain])
@@ -150,6 +151,18 @@ def _read(
                 done, n_cells = done + 1, n_cells + one.n_cells
                 progress(done, len(sources), n_cells)
                 yield one
+
+
+def _hashed(source: Source, outcome: Done | LadderError) -> Source:
+    """The source with the hash of the bytes that were read; of a file that could not be read there may be none."""
+    if source.sha256:
+        return source
+    if isinstance(outcome, Done):
+        return replace(source, sha256=outcome.written.source_sha256)
+    try:
+        return replace(source, sha256=sha256_of_source(source.path, source.format))
+    except (OSError, LadderError):
+        return source
 
 
 def note_slide(this: Run, source: Source, outcome: Done | LadderError, label_map: LabelMap) -> None:
