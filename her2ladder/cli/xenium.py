@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 def xenium(
     context: typer.Context,
-    bundles: Annotated[list[Path], typer.Argument(help="Xenium bundles (folder or .zip), or a manifest (CSV with a column path).")],
+    bundles: Annotated[
+        list[Path], typer.Argument(help="Xenium bundles (folder or .zip), AnnData files (.h5ad), or a manifest (CSV with a column path).")
+    ],
     slide_id: Annotated[str | None, typer.Option("--slide-id", help="Default: the bundle's name.")] = None,
     patient: Annotated[str | None, typer.Option("--patient", help="Default: the slide.")] = None,
     outline: Annotated[str, typer.Option("--outline", help="Which outline to keep: cell or nucleus.")] = "cell",

@@ -27,7 +27,13 @@ OUTLINES = {which: tuple(f"{which}_boundaries.{ending}" for ending in ("parquet"
 MATRIX_H5 = "cell_feature_matrix.h5"
 MATRIX_ZARR = "cell_feature_matrix.zarr.zip"
 MEX = tuple(f"cell_feature_matrix/{name}" for name in ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz"))
-KNOWN = (EXPERIMENT, *CELLS, *OUTLINES["cell"], *OUTLINES["nucleus"], MATRIX_H5, MATRIX_ZARR, *MEX)
+COUNTS = (
+    "counts.parquet",
+    "counts.csv.gz",
+    "counts.csv",
+)  # what other programs write: cell_id and a column a gene, or cell_id, gene, count
+KNOWN = (EXPERIMENT, *CELLS, *OUTLINES["cell"], *OUTLINES["nucleus"], MATRIX_H5, MATRIX_ZARR, *MEX, *COUNTS)
+H5AD = ".h5ad"
 _BLOCK = 8_000_000
 _MAX_EXPERIMENT_BYTES = 10_000_000
 
@@ -38,6 +44,7 @@ class Bundle:
 
     name: str
     folder: Path
+    h5ad: Path | None = None  # where the counts are in an AnnData file
 
     def first(self, *names: str) -> Path | None:
         """Return the first of these files that is there."""
@@ -88,8 +95,17 @@ def opened(path: Path) -> Iterator[Bundle]:
 
     raises   InputError where it is no bundle, has no cells, or the zip is damaged or grows without end
     """
+    if path.suffix == H5AD and path.is_file():
+        with tempfile.TemporaryDirectory(prefix="ladder-xenium-") as folder:
+            from her2ladder.ingest.readers.xenium_h5ad import write_cells
+
+            write_cells(path, Path(folder) / CELLS[0])
+            yield Bundle(path.name, Path(folder), path)
+        return
     if not is_bundle(path):
-        raise InputError(f"{path}: wanted a Xenium bundle (a folder or .zip with {EXPERIMENT} and cells.parquet), found none")
+        raise InputError(
+            f"{path}: wanted a Xenium bundle (a folder or .zip with {EXPERIMENT} and cells.parquet) or an AnnData file (.h5ad), found none"
+        )
     if path.is_dir():
         yield _checked(Bundle(path.name, path))
         return

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import Ints, ReadOptions
+from her2ladder.ingest.readers.guarded import checked_zarr_zip, dataset, line_of, texts
 from her2ladder.ingest.readers.packed import unpacked
-from her2ladder.ingest.readers.xenium_bundle import MATRIX_H5, MATRIX_ZARR, MEX, Bundle
-from her2ladder.ingest.xenium.guarded import checked_zarr_zip, dataset
+from her2ladder.ingest.readers.xenium_bundle import COUNTS, MATRIX_H5, MATRIX_ZARR, MEX, Bundle
 
 GENE_TYPE = "Gene Expression"
 SLAB = 4_000_000
@@ -54,12 +54,19 @@ def read_matrix(bundle: Bundle) -> Matrix | None:
 
     raises   InputError where the file is damaged
     """
+    from her2ladder.ingest.xenium.matrix_tables import read_counts, read_h5ad
+
+    if bundle.h5ad is not None:
+        return read_h5ad(bundle, bundle.h5ad)
     h5, zarr, mex = bundle.first(MATRIX_H5), bundle.first(MATRIX_ZARR), bundle.first(MEX[0])
     if h5 is not None:
         return _read_h5(bundle, h5)
     if mex is not None:
         return _read_mex(bundle)
-    return _read_zarr(bundle, zarr) if zarr is not None else None
+    if zarr is not None:
+        return _read_zarr(bundle, zarr)
+    counts = bundle.first(*COUNTS)
+    return read_counts(bundle, counts) if counts is not None else None
 
 
 def checked(source: str, barcodes: Sequence[Any], ids: Sequence[str], names: Sequence[str], types: Sequence[str], slabs: Any) -> Matrix:
@@ -90,8 +97,8 @@ def _read_h5(bundle: Bundle, path: Path) -> Matrix:
     try:
         with h5py.File(path, "r") as file:
             held = {name: dataset(file, f"matrix/{name}", source, path.stat().st_size) for name in _H5_NAMES}
-            barcodes = _texts(held["barcodes"][:])
-            ids, names, types = (_texts(held[f"features/{key}"][:]) for key in ("id", "name", "feature_type"))
+            barcodes = texts(held["barcodes"][:])
+            ids, names, types = (texts(held[f"features/{key}"][:]) for key in ("id", "name", "feature_type"))
             indptr = held["indptr"][:].astype(np.int64)
             n = len(held["data"])
             shape = tuple(int(v) for v in held["shape"][:])
@@ -100,7 +107,7 @@ def _read_h5(bundle: Bundle, path: Path) -> Matrix:
     except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{source}: wanted the counts of a Xenium bundle in HDF5, found: {_line(error)}") from error
+        raise InputError(f"{source}: wanted the counts of a Xenium bundle in HDF5, found: {line_of(error)}") from error
     _check_csc(source, indptr, shape, len(barcodes), len(names), n)
 
     def slabs() -> Iterator[Slab]:
@@ -111,9 +118,9 @@ def _read_h5(bundle: Bundle, path: Path) -> Matrix:
                     end = min(at + SLAB, n)
                     feature = group["indices"][at:end].astype(np.int64)
                     column = np.searchsorted(indptr, np.arange(at, end), side="right") - 1
-                    yield _slab(source, feature, column, group["data"][at:end], len(names))
+                    yield slab(source, feature, column, group["data"][at:end], len(names))
         except (OSError, RuntimeError) as error:
-            raise InputError(f"{source}: damaged: {_line(error)}") from error
+            raise InputError(f"{source}: damaged: {line_of(error)}") from error
 
     return checked(source, barcodes, ids, names, types, slabs)
 
@@ -163,12 +170,12 @@ def _mex_slabs(source: str, path: Path, n_features: int, n_barcodes: int) -> Ite
                 try:
                     table = pl.read_csv(text, has_header=False, separator=" ", schema=dict.fromkeys("fbc", pl.Int64))
                 except pl.exceptions.PolarsError as error:
-                    raise InputError(f"{source}/{path.name}: wanted three whole numbers a line: {_line(error)}") from error
+                    raise InputError(f"{source}/{path.name}: wanted three whole numbers a line: {line_of(error)}") from error
                 n_seen += len(table)
                 feature, column, count = (table[name].fill_null(0).to_numpy() for name in "fbc")
                 if len(column) and (column.min() < 1 or column.max() > n_barcodes):
                     raise InputError(f"{source}/{path.name}: wanted barcodes 1 to {n_barcodes:,}, found {int(column.max()):,}")
-                yield _slab(source, feature - 1, column - 1, count, n_features)
+                yield slab(source, feature - 1, column - 1, count, n_features)
             if not block:
                 break
     if n_seen != n_said:
@@ -189,7 +196,7 @@ def _read_zarr(bundle: Bundle, path: Path) -> Matrix:
         barcodes = _zarr_ids(np.asarray(group["cell_id"][:]))
         n = int(group["data"].shape[0])
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{source}: wanted the counts of a Xenium bundle in zarr, found: {_line(error)}") from error
+        raise InputError(f"{source}: wanted the counts of a Xenium bundle in zarr, found: {line_of(error)}") from error
     if len(indptr) != len(names) + 1 or indptr[0] != 0 or indptr[-1] != n or (np.diff(indptr) < 0).any():
         raise InputError(f"{source}: wanted {len(names):,} features, found {len(indptr) - 1:,} rows and {n:,} counts")
     types = [GENE_TYPE if kind in ("gene", GENE_TYPE) else kind for kind in types]
@@ -201,7 +208,7 @@ def _read_zarr(bundle: Bundle, path: Path) -> Matrix:
             column = np.asarray(group["indices"][at:end], dtype=np.int64)
             if len(column) and column.max() >= len(barcodes):
                 raise InputError(f"{source}: wanted cells 0 to {len(barcodes) - 1:,}, found {int(column.max()):,}")
-            yield _slab(source, feature, column, group["data"][at:end], len(names))
+            yield slab(source, feature, column, group["data"][at:end], len(names))
 
     return checked(source, barcodes, ids, names, types, slabs)
 
@@ -214,17 +221,13 @@ def _zarr_ids(pairs: NDArray[Any]) -> list[str]:
     return [f"{int(prefix):08x}".translate(letters) + f"-{int(suffix)}" for prefix, suffix in pairs]
 
 
-def _slab(source: str, feature: Ints, column: Ints, counts: Any, n_features: int) -> Slab:
+def slab(source: str, feature: Ints, column: Ints, counts: Any, n_features: int) -> Slab:
     values = np.asarray(counts)
     if len(feature) and (feature.min() < 0 or feature.max() >= n_features):
         raise InputError(f"{source}: wanted features 0 to {n_features - 1:,}, found {int(feature.max()):,}")
     if len(values) and (values.min() < 0 or values.max() > 2**31 - 1 or (values != np.floor(values)).any()):
         raise InputError(f"{source}: wanted whole counts of 0 or more, found others")
     return feature, column, values.astype(np.int32)
-
-
-def _texts(values: NDArray[Any]) -> list[str]:
-    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.tolist()]
 
 
 def _lines(path: Path) -> list[str]:
@@ -234,9 +237,5 @@ def _lines(path: Path) -> list[str]:
             while block := packed.read(8_000_000):
                 parts.append(block)
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path.name}: damaged: {_line(error)}") from error
+        raise InputError(f"{path.name}: damaged: {line_of(error)}") from error
     return b"".join(parts).decode("utf-8", "replace").splitlines()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -11,6 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from her2ladder.errors import InputError
 
 MAX_RATIO = 2000  # gzip packs constant bytes 1,030 times, and numbers of one value are stored in 8 bytes each
@@ -85,3 +87,13 @@ def _check_array(source: str, name: str, told: dict[str, Any], file_bytes: int) 
 def _bounded(source: str, name: str, n: int, item_bytes: int, file_bytes: int) -> None:
     if n * item_bytes > max(ALWAYS_ALLOWED_BYTES, MAX_RATIO * file_bytes):
         raise InputError(f"{source}: {name} claims {n:,} values, more than {MAX_RATIO:,} times the file's {file_bytes:,} bytes: refused")
+
+
+def texts(values: NDArray[Any]) -> list[str]:
+    """Return text of an array of bytes or text."""
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.tolist()]
+
+
+def line_of(error: BaseException) -> str:
+    """Return the first line of what an error says."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
