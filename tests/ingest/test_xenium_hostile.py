@@ -22,7 +22,7 @@ from her2ladder.errors import InputError
 from her2ladder.ingest.readers import xenium
 from her2ladder.ingest.readers.base import ReadOptions
 from her2ladder.ingest.readers.xenium_bundle import opened
-from her2ladder.ingest.xenium.matrix import read_matrix
+from her2ladder.ingest.xenium.matrix_source import read_matrix
 
 MADE: Section = section(np.ones((3, 4), int), [1, 2, 3, 4], [1, 2, 3, 4], ["A", "B", "C"])
 

@@ -20,7 +20,7 @@ from made_xenium import ids_of
 from her2ladder.errors import InputError
 from her2ladder.ingest.readers.xenium_bundle import opened
 from her2ladder.ingest.xenium import matrix
-from her2ladder.ingest.xenium.matrix import read_matrix
+from her2ladder.ingest.xenium.matrix_source import read_matrix
 
 GENES = ["B2M", "ERBB2", "KRT8", "Neg_1"]
 COUNTS = np.array([[0, 3, 0, 1], [2, 0, 0, 1], [0, 0, 5, 1], [0, 0, 0, 1], [7, 1, 0, 1]])

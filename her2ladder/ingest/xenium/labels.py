@@ -81,7 +81,7 @@ def sections_of(told: Labels, sections: Mapping[str, pl.Series], asked: Collecti
     found = [one for one, ids in of.items() if len(ids)]
     every = pl.concat([of[one].unique() for one in found]) if found else pl.Series("id", [], dtype=pl.String)
     if every.is_duplicated().any():
-        first = every.filter(every.is_duplicated())[0]
+        first = every.filter(every.is_duplicated()).sort()[0]
         several = [one for one in found if (of[one] == first).any()]
         raise InputError(
             f"{told.path}: cell {first!r} is a cell of the sections {' and '.join(several[:3])}: add a column slide_id, or name one section by --slide"

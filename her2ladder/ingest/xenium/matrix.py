@@ -21,7 +21,7 @@ from her2ladder.errors import InputError
 from her2ladder.ingest.readers.base import Ints, ReadOptions
 from her2ladder.ingest.readers.guarded import checked_zarr_zip, dataset, line_of, texts
 from her2ladder.ingest.readers.packed import unpacked
-from her2ladder.ingest.readers.xenium_bundle import COUNTS, MATRIX_H5, MATRIX_ZARR, MEX, Bundle
+from her2ladder.ingest.readers.xenium_bundle import MATRIX_H5, MATRIX_ZARR, MEX, Bundle
 
 GENE_TYPE = "Gene Expression"
 SLAB = 4_000_000
@@ -49,24 +49,17 @@ class Matrix:
     slabs: Callable[[], Iterator[Slab]]
 
 
-def read_matrix(bundle: Bundle) -> Matrix | None:
-    """Return the counts of a bundle, from the first of its matrix files; None where it has none.
+def read_bundled(bundle: Bundle) -> Matrix | None:
+    """Return the counts as the instrument writes them, from the first of its matrix files; None where there is none.
 
     raises   InputError where the file is damaged
     """
-    from her2ladder.ingest.xenium.matrix_tables import read_counts, read_h5ad
-
-    if bundle.h5ad is not None:
-        return read_h5ad(bundle, bundle.h5ad)
     h5, zarr, mex = bundle.first(MATRIX_H5), bundle.first(MATRIX_ZARR), bundle.first(MEX[0])
     if h5 is not None:
         return _read_h5(bundle, h5)
     if mex is not None:
         return _read_mex(bundle)
-    if zarr is not None:
-        return _read_zarr(bundle, zarr)
-    counts = bundle.first(*COUNTS)
-    return read_counts(bundle, counts) if counts is not None else None
+    return _read_zarr(bundle, zarr) if zarr is not None else None
 
 
 def checked(source: str, barcodes: Sequence[Any], ids: Sequence[str], names: Sequence[str], types: Sequence[str], slabs: Any) -> Matrix:

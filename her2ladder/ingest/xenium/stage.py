@@ -21,7 +21,7 @@ from her2ladder.ingest.readers.xenium import NAME
 from her2ladder.ingest.readers.xenium_bundle import opened
 from her2ladder.ingest.source import Defaults
 from her2ladder.ingest.xenium.expression import Cells, Counted, write_counts
-from her2ladder.ingest.xenium.matrix import read_matrix
+from her2ladder.ingest.xenium.matrix_source import read_matrix
 from her2ladder.queries.run import run, to_json
 from her2ladder.schema import lake
 from her2ladder.schema.duck import arrow_table
