@@ -1,4 +1,6 @@
-"""How should counts lie? One made section, asked three questions in three layouts: rows, list columns, AnnData; and what ingest costs.
+"""How should counts lie? One made section, asked three questions in three layouts: rows, list columns, AnnData (and scanpy over it); and what ingest costs.
+
+Needs scanpy, which the project itself does not.
 
 python benchmarks/xenium/layout.py [CELLS] > benchmarks/xenium/figures.txt
 """
@@ -12,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,14 @@ import duckdb
 import h5py
 import numpy as np
 import polars as pl
+import scanpy
 import scipy.sparse as sp
 
+from her2ladder.queries.catalog import query
+from her2ladder.schema.duck import arrow_table
+from her2ladder.schema.store import Store
+
+MEAN = "SELECT type, gene, sum(count) FROM expression JOIN cell_type USING (slide_id, cell_id) GROUP BY ALL"
 GENES, SHARE, TYPES = 380, 0.08, 10
 
 
@@ -105,6 +114,17 @@ def main() -> None:
             one_hot = sp.csr_matrix((np.ones(n), (held.obs["type"].astype(int), np.arange(n))))
             one_hot @ held.X
 
+        def by_scanpy() -> None:
+            held = scanpy.read_h5ad(folder / "a.h5ad")
+            scanpy.get.aggregate(held, by="type", func="sum")
+
+        store = Store(folder / "s")
+        with store.reading() as con:
+            con.execute("SET threads = 1")
+            asked = {"slide_id": "X", "gene": "GENE200"}
+            print(f"store, named queries: one gene's map {cpu(lambda: arrow_table(con, query('expression/gene_map').sql, asked)):.4f} s; "
+                  f"mean by type {cpu(lambda: con.sql(MEAN).fetchall()):.3f} s")  # fmt: skip
+        print(f"scanpy {version('scanpy')}: read and sum by type {cpu(by_scanpy):.3f} s, peak of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
         print(f"h5ad: read and sum by type {cpu(by_type):.3f} s; read and one gene {cpu(lambda: anndata.read_h5ad(folder / 'a.h5ad')[:, 'GENE200'].X.toarray()):.4f} s")
 
 

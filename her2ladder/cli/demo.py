@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from her2ladder.cli.demo_sections import can_read_sections, run_sections
 from her2ladder.cli.demo_slides import can_segment, run_slides
 from her2ladder.cli.output import say
 from her2ladder.errors import InputError, StageError
@@ -36,6 +37,10 @@ def run_demo(ladder: Ladder, folder: Path, seed: int, workers: int) -> None:
         run_slides(lambda step: _told(ladder, step), folder / "slides", seed)
     else:
         say("  slides are not segmented: that needs the extra [segment] (pip install 'her2ladder[segment]')")
+    if can_read_sections():
+        run_sections(lambda step: _told(ladder, step), folder / "sections", seed)
+    else:
+        say("  in-situ sections are left out: they need the extra [xenium] (pip install 'her2ladder[xenium]')")
     say(f"done in {time.monotonic() - started:.0f} s; everything here is SYNTHETIC")
     say(f"  the store     {folder / 'store'}   (ladder --store {folder / 'store'} sql 'SELECT * FROM score_current')")
     say(f"  the page      {folder / 'results' / 'report.html'}")

@@ -71,11 +71,14 @@ def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int)
     parts, notes = [], []
     for name in types or known:
         enough = set(cells.loc[(cells["type"] == name) & (cells["n_counted"] >= min_cells), "patient_id"])
+        enough &= set(sums.loc[(sums["type"] == name) & (sums["count"] > 0), "patient_id"])
         people = who.people[who.people["patient_id"].isin(enough)]
         n_a, n_b = int((people["group"] == who.a).sum()), int((people["group"] == who.b).sum())
         few = len(who.people) - len(people)
         if few:
-            notes.append(f"{name}: {few} of {len(who.people)} patients are left out because they have fewer than {min_cells} of its cells")
+            notes.append(
+                f"{name}: {few} of {len(who.people)} patients are left out because they have fewer than {min_cells} of its cells, or no counts in them"
+            )
         if min(n_a, n_b) < 2:
             notes.append(f"{name}: not tested, because {n_a} patients of {who.a} and {n_b} of {who.b} have enough of its cells")
             continue
