@@ -61,14 +61,18 @@ def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int)
     raises   InputError: no such type, no type with two patients in each group
     """
     panel = common_panel(this, who)
-    sums = this.fetch("expression/pseudobulk", slides=list(who.slides["slide_id"])).to_pandas()
-    sums = sums[sums["gene"].isin(panel)]
+    parts = [
+        this.fetch("expression/pseudobulk", slide_id=slide_id).to_pandas().assign(patient_id=patient_id)
+        for slide_id, patient_id in zip(who.slides["slide_id"], who.slides["patient_id"], strict=True)
+    ]
+    sums = pd.concat(parts, ignore_index=True)
+    sums = sums[sums["gene"].isin(panel)].assign(type=lambda one: one["type"].astype(str))
     cells = this.fetch("expression/composition").to_pandas()
     known = sorted(set(sums["type"].astype(str)))
     unknown = sorted(set(types) - set(known))
     if unknown:
         raise InputError(f"--type: no cells of type {unknown[0]!r} with counts; there is {', '.join(known) or 'none'}")
-    parts, notes = [], []
+    tested, notes = [], []
     for name in types or known:
         enough = set(cells.loc[(cells["type"] == name) & (cells["n_counted"] >= min_cells), "patient_id"])
         enough &= set(sums.loc[(sums["type"] == name) & (sums["count"] > 0), "patient_id"])
@@ -84,10 +88,10 @@ def fold_changes(this: Run, who: Design, types: tuple[str, ...], min_cells: int)
             continue
         counts = _wide(sums[sums["type"] == name], list(people["patient_id"]))
         found = deseq(counts, list(people["group"]), who.a, who.b)
-        parts.append(found.assign(type=name, n_a=n_a, n_b=n_b))
-    if not parts:
+        tested.append(found.assign(type=name, n_a=n_a, n_b=n_b))
+    if not tested:
         raise InputError("no cell type has two patients in each group with enough cells: " + "; ".join(notes[:3]))
-    return pd.concat(parts, ignore_index=True), notes
+    return pd.concat(tested, ignore_index=True), notes
 
 
 def deseq(counts: pd.DataFrame, groups: list[str], a: str, b: str) -> pd.DataFrame:
