@@ -52,10 +52,18 @@ def url(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: p
     return f"s3://{bucket}/studies/one"
 
 
+@pytest.fixture(scope="module")
+def blank(command: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The catalog of an empty store."""
+    store = tmp_path_factory.mktemp("blank") / "store"
+    assert command("init", store).code == 0
+    return (store / "catalog.duckdb").read_bytes()
+
+
 @pytest.fixture
-def ask(command: Callable[..., Any], url: str) -> Callable[..., Any]:
-    """The command on a new store in the bucket."""
-    assert command("init", url).code == 0
+def ask(command: Callable[..., Any], url: str, blank: bytes) -> Callable[..., Any]:
+    """The command on an empty store in the bucket."""
+    Bucket.of(url).put("catalog.duckdb", blank)
     return lambda *words: command("--store", url, *words)
 
 
@@ -157,7 +165,8 @@ def test_a_put_whose_answer_was_lost_is_not_done_twice(url: str, put_in: Callabl
 def test_a_store_is_not_made_over_another_and_a_place_without_one_says_so(
     ask: Callable[..., Any], url: str, command: Callable[..., Any]
 ) -> None:
-    again = command("init", url)
+    assert command("init", url + "-new").code == 0
+    again = command("init", url + "-new")
     assert (again.code, "wanted a new or empty place for the store, found a store" in again.err) == (1, True)
     nowhere = command("--store", url + "-else", "runs")
     assert (nowhere.code, f"{url}-else: no store here" in nowhere.err) == (1, True)

@@ -200,12 +200,13 @@ def register(place: FolderPlace, tables: dict[str, str]) -> None:
     from pyiceberg.catalog.sql import SqlCatalog
 
     with place.draft(CATALOG) as draft:
-        catalog = SqlCatalog(NAMESPACE, uri=f"sqlite:///{draft}", warehouse=place.uri())
-        try:
-            catalog.create_namespace(NAMESPACE)
-            for name, location in tables.items():
-                catalog.register_table((NAMESPACE, name), location)
-        finally:
-            catalog.engine.dispose()
+        for called in (NAMESPACE, "default"):  # a reader of another name would find it empty; "default" is pyiceberg's
+            catalog = SqlCatalog(called, uri=f"sqlite:///{draft}", warehouse=place.uri())
+            try:
+                catalog.create_namespace(NAMESPACE)
+                for name, location in tables.items():
+                    catalog.register_table((NAMESPACE, name), location)
+            finally:
+                catalog.engine.dispose()
         sync(draft)
         os.replace(draft, place.root / CATALOG)
