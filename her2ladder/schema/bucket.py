@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -63,13 +64,16 @@ class Bucket:
             raise InputError(f"{url}: wanted s3://BUCKET/PREFIX")
         try:
             import boto3
+            import botocore.session
             from botocore.config import Config
             from botocore.exceptions import BotoCoreError
         except ImportError:
             raise InputError(f"{url}: s3:// needs boto3: pip install 'her2ladder[s3]'") from None
         told = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"max_attempts": TRIES, "mode": "standard"})
         try:
-            session = boto3.session.Session()
+            core = botocore.session.get_session()
+            core.register_component("data_loader", _descriptions())
+            session = boto3.session.Session(botocore_session=core)
             client = session.client("s3", config=told)
         except (BotoCoreError, ValueError) as error:
             raise InputError(f"{url}: S3 is not set up: {error}") from error
@@ -179,6 +183,14 @@ class Bucket:
             raise StageError(f"{self.uri(name)}: {_MEANS.get(code, error.response['Error'].get('Message') or code)} ({code})") from error
         except (BotoCoreError, Boto3Error, OSError) as error:
             raise StageError(f"{self.uri(name)}: {_short(error)}") from error
+
+
+@cache
+def _descriptions() -> Any:
+    """What botocore knows of S3: megabytes of JSON, parsed once a process."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _check(content: bytes) -> dict[str, str]:
