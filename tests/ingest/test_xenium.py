@@ -189,9 +189,11 @@ def test_a_section_that_cannot_be_typed_does_not_stop_the_others(tmp_path: Path,
 
 
 def test_a_bundle_without_a_matrix_brings_its_cells_alone(tmp_path: Path, run_ladder: Callable[..., Any], made: Section) -> None:
-    done = run_ladder("--json", "ingest", "xenium", write_bundle(tmp_path / "b", made, matrix="none"), "--slide-id", "S")
+    (write_bundle(tmp_path / "b", made, matrix="none") / "cell_feature_matrix.tar.gz").touch()
+    done = run_ladder("--json", "ingest", "xenium", tmp_path / "b", "--slide-id", "S")
     assert (done.code, done.rows[0]["n_cells"], done.rows[0]["counts"]) == (0, 8, "none")
     assert "no cell_feature_matrix" in done.err
+    assert "unpack cell_feature_matrix.tar.gz" in done.err
     (tmp_path / "two.toml").write_text(MARKERS)
     assert "wanted counts to type its cells" in run_ladder("type", "--markers", tmp_path / "two.toml").err
 

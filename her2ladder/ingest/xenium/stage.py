@@ -131,7 +131,8 @@ def _read(store: Store, one: Ingested, cells: dict[str, Any], max_unmatched_shar
     except InputError as error:  # the bundle went away between its cells and its counts
         return Section(one, "refused", reason=str(error)), Counted({})
     if matrix is None:
-        return Section(one, "none", reason=NO_MATRIX, version=version), counted
+        packed = (one.source.path / "cell_feature_matrix.tar.gz").is_file()
+        return Section(one, "none", reason=NO_MATRIX + "; unpack cell_feature_matrix.tar.gz" * packed, version=version), counted
     return Section(one, "read", counted.n_genes, counted.n_counts, counted.n_matched, version=version), counted
 
 
