@@ -61,6 +61,24 @@ class Study(Analyses):
         return [one.row() for one in done]
 
     @in_python
+    def ingest_regions(
+        self,
+        *paths: str | Path,
+        slide_id: str,
+        stain: str | None = None,
+        map: str | Path | None = None,
+        mpp: float | None = None,
+        margins: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Read the regions drawn on a slide, as `ladder ingest regions`; return what became of them. `margins`: `Tumour:500`, …"""
+        from her2ladder.ingest.regions.margins import parse_margin
+        from her2ladder.ingest.regions.stage import ingest_regions
+
+        files, bands = [Path(path) for path in paths], [parse_margin(one) for one in margins]
+        told = None if map is None else Path(map)
+        return ingest_regions(self.store, files, slide_id, stain=stain, map_file=told, mpp=mpp, margins=bands).row()
+
+    @in_python
     def ingest_clinical(self, file: str | Path, *, map: str | Path | None = None, supersede: bool = False) -> dict[str, Any]:
         """Read a clinical table, as `ladder ingest clinical`; return what was read, in numbers."""
         from dataclasses import asdict
@@ -84,6 +102,7 @@ class Study(Analyses):
         radius_um: float = 25.0,
         k: int = 5,
         engine: str = "kernel",
+        within: Sequence[str] = (),
         force: bool = False,
         workers: int = 1,
     ) -> list[dict[str, Any]]:
@@ -91,7 +110,17 @@ class Study(Analyses):
         from her2ladder.analytics.features.settings import Settings
         from her2ladder.analytics.features.stage import compute_features, summary
 
-        return list(summary(compute_features(self.store, Settings(radius_um, k, engine), slides=slides, force=force, workers=workers)))
+        return list(
+            summary(
+                compute_features(
+                    self.store,
+                    Settings(radius_um, k, engine, within=tuple(sorted(set(within)))),
+                    slides=slides,
+                    force=force,
+                    workers=workers,
+                )
+            )
+        )
 
     @in_python
     def report(self, output: str | Path, *, score: str | None = None, title: str | None = None) -> Path:

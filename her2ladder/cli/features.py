@@ -29,6 +29,9 @@ def features(
     leave_out: Annotated[
         str | None, typer.Option("--leave-out", help="Cells of tiles with these flags are not counted: out_of_focus,pen,fold,blank.")
     ] = None,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="CLASS[,CLASS]", help="Only cells in regions of these classes: set sc-mtop@CLASS.")
+    ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one a core.")] = None,
     scheduler: Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="dask scheduler, tcp://host:port.")] = None,
     part: Annotated[
@@ -47,7 +50,7 @@ def features(
     from her2ladder.cli.progress import Progress
     from her2ladder.queries.fan_out import part_of
 
-    settings = Settings(radius_um, k, engine, centralities, morphology, tuple(sorted(set((leave_out or "").split(",")) - {""})))
+    settings = Settings(radius_um, k, engine, centralities, morphology, _words(leave_out), _words(within))
     with Progress("slides", "cells") as progress:
         outcomes = compute_features(
             open_store(context),
@@ -63,10 +66,17 @@ def features(
     show(
         list(summary(outcomes)), as_json=globals_of(context).as_json, columns=("slide_id", "stain", "state", "n_cells", "n_rows", "reason")
     )
-    counts = {state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "untyped", "refused")}
+    counts = {
+        state: sum(1 for one in outcomes if one.state == state) for state in ("computed", "unchanged", "untyped", "no region", "refused")
+    }
     reasons = [one.reason for one in outcomes if one.state == "refused"]
     if counts["untyped"] == len(outcomes):
         reasons = [one.reason for one in outcomes]
     elif counts["untyped"]:
         say(f"note: {counts['untyped']} in-situ sections are left out because none of their cells has a type: run `ladder type`")
     say_outcome(counts, reasons, "no slides in the store: ladder ingest cells …")
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    """Return the words of a list with commas, sorted, each once."""
+    return tuple(sorted({word.strip() for word in (text or "").split(",")} - {""}))

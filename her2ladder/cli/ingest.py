@@ -1,4 +1,4 @@
-"""ladder ingest cells · xenium · clinical · scores · features: everything that enters the store."""
+"""ladder ingest cells · regions · xenium · clinical · scores · features: everything that enters the store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from her2ladder.cli.context import globals_of, open_store
 from her2ladder.cli.output import say, say_outcome, show
+from her2ladder.cli.regions import regions
 from her2ladder.cli.xenium import xenium
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ MAX_NOTES = 20
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     group = typer.Typer(no_args_is_help=True, help="Bring cells, clinical tables, scores and feature tables into the store.")
-    for command in (cells, xenium, clinical, scores, features):
+    for command in (cells, regions, xenium, clinical, scores, features):
         group.command()(command)
     app.add_typer(group, name="ingest")
 

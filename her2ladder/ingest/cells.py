@@ -13,6 +13,7 @@ from her2ladder.errors import InputError, LadderError
 from her2ladder.ingest.cellfile import CellSource, WrittenCells, write_cells
 from her2ladder.ingest.plan import plan_sources
 from her2ladder.ingest.readers.base import ReadOptions
+from her2ladder.ingest.regions.stage import renew
 from her2ladder.ingest.source import Defaults, HowToRead, Source
 from her2ladder.ingest.source_files import sha256_of_source
 from her2ladder.queries.fan_out import BATCH, Part, batches, fan_out
@@ -119,6 +120,8 @@ def ingest_cells(
     else:
         for one in _read(store, pending, maps, workers, scheduler, BATCH if part is None else len(pending), max_bad_share, progress):
             result[one.source.slide_id, one.source.stain] = one
+    if not dry_run:
+        renew(store, [key for key, one in result.items() if one.state == "read"])
     return [result[source.slide_id, source.stain] for source in sources]
 
 

@@ -19,6 +19,7 @@ DUCKDB_TYPES: dict[pa.DataType, str] = {
     pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",
     pa.timestamp("us"): "TIMESTAMP",
+    pa.binary(): "BLOB",
     pa.list_(pa.int16()): "SMALLINT[]",
     pa.dictionary(pa.int16(), pa.string()): "VARCHAR",
 }

@@ -13,25 +13,26 @@ import pyarrow as pa
 
 from her2ladder.errors import InputError, MissingError, StageError
 from her2ladder.schema.class_counts import class_counts
+from her2ladder.schema.contract import Table
 from her2ladder.schema.place import CATALOG_FILE
 from her2ladder.schema.store import FIRST_RUN, Store, publish_catalog
-from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION, TILE_QUALITY
+from her2ladder.schema.tables import CALIBRATION_CONTROL, MANIFEST, MEMBRANE_THRESHOLD, SCHEMA_VERSION, SLIDE_FEATURE, TILE_QUALITY
 from her2ladder.schema.vocabulary import MEMBRANE_THRESHOLDS
 
 
-def _manifest_again() -> list[str]:
-    """Lay table manifest out anew, since DuckDB cannot widen the CHECK on its column kind: nothing else in it changes."""
+def _again(table: Table) -> list[str]:
+    """Lay a table out anew, since DuckDB cannot widen a CHECK: its rows stay, columns that are new are NULL."""
     return [
-        "CREATE TEMP TABLE kept AS SELECT * FROM base.manifest",
-        "DROP TABLE base.manifest",
-        *MANIFEST.ddl("base"),
-        "INSERT INTO base.manifest BY NAME SELECT * FROM kept",
+        f"CREATE TEMP TABLE kept AS SELECT * FROM base.{table.name}",
+        f"DROP TABLE base.{table.name}",
+        *table.ddl("base"),
+        f"INSERT INTO base.{table.name} BY NAME SELECT * FROM kept",
         "DROP TABLE kept",
     ]
 
 
 STEPS: Mapping[int, Sequence[str]] = {
-    1: _manifest_again(),  # 2 has expression, genes, cell_counts and cell_types in the lake
+    1: _again(MANIFEST),  # 2 has expression, genes, cell_counts and cell_types in the lake
     2: (  # 3 has thresholds and calibrations of membranes; the lake's new columns are NULL for older files
         *MEMBRANE_THRESHOLD.ddl("base"),
         *CALIBRATION_CONTROL.ddl("base"),
@@ -39,7 +40,7 @@ STEPS: Mapping[int, Sequence[str]] = {
         f"INSERT INTO base.membrane_threshold ({', '.join(MEMBRANE_THRESHOLDS)}, run) "
         f"VALUES ({', '.join(map(str, MEMBRANE_THRESHOLDS.values()))}, '{FIRST_RUN}')",
     ),
-    3: _manifest_again(),  # 4 has the cells of each class in the manifest: see _count_classes
+    3: (*_again(MANIFEST), *_again(SLIDE_FEATURE)),  # 4 has regions, and the cells of each class in the manifest: see _count_classes
 }
 """version -> statements (over schema base) that lead from it to the next; version 1 is the first there was."""
 

@@ -194,6 +194,7 @@ def test_the_past_is_what_every_view_said_then(store_dir: Path, put: Any, run_la
         *("store_info", "cell_centrality", "cell_morphology"),
         *("gene", "expression", "cell_type", "cell_count"),  # in-situ transcriptomics and membranes: nothing of them here
         *("membrane_threshold", "membrane_class", "calibration", "calibration_control", "her2_summary", "tile_quality"),
+        *("region", "cell_region"),
     }
     for run_id, rows in said.items():
         then = everything(Store(store_dir, as_of=run_id))

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from her2ladder.analytics.features.counted import class_numbers, without_tiles, without_unavailable
+from her2ladder.analytics.features.counted import class_numbers, within_regions, without_tiles, without_unavailable
 from her2ladder.analytics.features.giant import GiantSlide, is_giant
 from her2ladder.analytics.features.lake_files import pair_rows, write_lake_file
 from her2ladder.analytics.features.settings import Settings, SlideTask
@@ -37,6 +37,7 @@ from her2ladder.schema.vocabulary import TILE_FLAGS
 Report = Callable[[int, int, int], None]
 UNTYPED = "none of its cells has a type: run `ladder type`"
 ENGINES = ("kernel", "sql")
+NO_REGION = "no region"
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Outcome:
 
     slide_id: str
     stain: str
-    state: str  # computed, unchanged, untyped, refused
+    state: str  # computed, unchanged, untyped, refused, no region (of the classes asked for)
     n_cells: int
     n_rows: int = 0
     reason: str = ""
@@ -81,13 +82,14 @@ def compute_features(
     source   features.md
     """
     _check(settings)
-    tasks, unchanged, untyped = find_tasks(store, settings, slides, stain, force, part)
+    tasks, unchanged, untyped, without = find_tasks(store, settings, slides, stain, force, part)
     work = partial(profile_slide, store.root, settings)
     outcomes = [Outcome(t.slide_id, t.stain, "unchanged", t.n_cells) for t in unchanged]
     outcomes += [Outcome(t.slide_id, t.stain, "untyped", t.n_cells, reason=UNTYPED) for t in untyped]
+    outcomes += [Outcome(t.slide_id, t.stain, NO_REGION, t.n_cells) for t in without]
     done = n_cells = 0
     since = time.monotonic()
-    store.fetch(task.path for task in tasks)
+    store.fetch(path for task in tasks for path in (task.path, *([task.regions.path] if task.regions else ())))
     with store.working():
         for batch in batches(fan_out(tasks, work, workers=workers, scheduler=scheduler), BATCH if part is None else len(tasks)):
             _publish(store, settings, batch, since)
@@ -112,31 +114,36 @@ def profile_slide(root: Path, settings: Settings, task: SlideTask) -> Profiled:
         raise StageError(
             f"{task.path}: the cells cannot be read: {str(error).splitlines()[0][:200]}; `ladder check --mend` withdraws them, ingest again"
         ) from error
+    cells = within_regions(cells, root, task.regions)
     kept = without_tiles(cells, task.left_out)
     n_left_out = cells.num_rows - kept.num_rows
     cells = kept
     number = class_numbers(cells.column("cell_class"), task.classes)
     draft, n_rows, values = _pairs(lake.folder(root, "cell_pairs", task.slide_id, task.stain), settings, task, cells, number)
     values = without_unavailable(values, task.stain, task.classes, task.unavailable)
-    files = [_into_lake(root, "cell_pairs", task, settings, draft, n_rows)]
+    files = [_into_lake(root, "cell_pairs", task, settings, draft, n_rows)] if draft else []  # the rows of cells are those of whole slides
     notes = [f"{n_left_out:,} cells of {len(task.left_out):,} flagged tiles are not counted"] if n_left_out else []
     if settings.centralities or settings.morphology:
         from her2ladder.analytics.features.extras import extra_files  # compiles its kernels on import: only where it was asked for
 
-        for kind, draft, n_rows, note in extra_files(root, settings, task, cells, number):
-            files.append(_into_lake(root, kind, task, settings, draft, n_rows))
+        for kind, extra, n_rows, note in extra_files(root, settings, task, cells, number):
+            files.append(_into_lake(root, kind, task, settings, extra, n_rows))
             notes += [note] if note else []
     return Profiled(tuple(files), tuple(values), tuple(notes))
 
 
 def _pairs(
     folder: Path, settings: Settings, task: SlideTask, cells: pa.Table, number: np.ndarray[Any, np.dtype[np.int32]]
-) -> tuple[Path, int, list[SlideValue]]:
-    """Write the rows of every pair; return the draft, how many rows it has, and the slide's values."""
+) -> tuple[Path | None, int, list[SlideValue]]:
+    """Write the rows of every pair; return the draft (None within regions), how many rows it has, and the slide's values."""
     if is_giant(settings, cells.num_rows):
         giant = GiantSlide(settings, task, cells, number)
+        if settings.within:
+            return None, sum(0 for _ in giant.blocks()), giant.values
         return write_lake_file(giant.blocks(), CELL_PAIR, folder), giant.n_rows, giant.values
     profiles, values = _profile(settings, task, cells, number)
+    if settings.within:
+        return None, 0, values
     return write_lake_file(pair_rows(profiles, task.slide_id, task.stain, task.classes), CELL_PAIR, folder), len(profiles), values
 
 
@@ -196,6 +203,7 @@ def _publish(store: Store, settings: Settings, batch: Sequence[tuple[SlideTask, 
         "centralities": settings.centralities,
         "morphology": settings.morphology,
         "leave_out": list(settings.leave_out),
+        "within": list(settings.within),
     }
     with run(store, "features", arguments, since=since) as this:
         for task, result in batch:
@@ -222,6 +230,8 @@ def _value_rows(settings: Settings, task: SlideTask, values: Sequence[SlideValue
             "n_cells": pa.array([v.n_cells for v in values], pa.int64()),
             "cells_sha256": pa.array([task.sha256] * n),
             "parameters": pa.array([settings.parameters] * n),
+            "feature_set": pa.array([settings.feature_set] * n, pa.string()),
+            "regions_sha256": pa.array([task.regions.sha256 if task.regions else None] * n, pa.string()),
         }
     )
 
@@ -229,6 +239,8 @@ def _value_rows(settings: Settings, task: SlideTask, values: Sequence[SlideValue
 def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
         raise InputError(f"--engine: wanted {' or '.join(ENGINES)}, found {settings.engine!r}")
+    if settings.within and (settings.centralities or settings.morphology):
+        raise InputError("--within gives the values of slides alone: leave --centralities and --morphology out")
     for flag in settings.leave_out:
         if flag not in TILE_FLAGS:
             raise InputError(f"--leave-out: wanted some of {', '.join(TILE_FLAGS)}, found {flag!r}")

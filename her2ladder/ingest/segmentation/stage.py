@@ -18,6 +18,7 @@ from typing import Any
 from her2ladder.errors import InputError, LadderError
 from her2ladder.ingest import cells as ingest
 from her2ladder.ingest.cellfile import CellSource, write_cells
+from her2ladder.ingest.regions.stage import renew
 from her2ladder.ingest.segmentation import tiles
 from her2ladder.ingest.segmentation.asked import Asked, Options, Report, Segmented
 from her2ladder.ingest.segmentation.plan import Networks, Plan, networks_of, plan_of, source_of
@@ -49,6 +50,7 @@ def segment_slides(
     with store.working():
         for source in sources:
             done.append(_segment(store, source, options, networks, known.get((source.slide_id, source.stain)), workers, progress))
+    renew(store, [(source.slide_id, source.stain) for source in sources])
     return done
 
 

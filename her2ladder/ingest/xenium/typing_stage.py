@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from her2ladder.errors import InputError, MissingError
+from her2ladder.ingest.regions.stage import renew
 from her2ladder.ingest.xenium.labels import Labels, labelled, sections_of
 from her2ladder.ingest.xenium.markers import LOW_QUALITY, MAX_TYPES, UNASSIGNED, Floats, Markers, best, offered, scores
 from her2ladder.ingest.xenium.scoring import Quality, good_cells, z_scores
@@ -83,7 +84,9 @@ def type_cells(store: Store, slides: Sequence[str], how: How) -> list[Typed]:
     wanted = [one for one in held if not slides or one in slides]
     if how.labels is not None:
         wanted = sections_of(how.labels, {one: source_ids(read_cells(store, held[one])) for one in wanted}, slides)
-    return [_tried(store, slide_id, how) for slide_id in wanted]
+    done = [_tried(store, slide_id, how) for slide_id in wanted]
+    renew(store, [(one.slide_id, XENIUM) for one in done])
+    return done
 
 
 def _tried(store: Store, slide_id: str, how: How) -> Typed:

@@ -33,12 +33,14 @@ from her2ladder.schema.tables.lake import (
     CELL_COUNT,
     CELL_MORPHOLOGY,
     CELL_PAIR,
+    CELL_REGION,
     CELL_TYPE,
     CENTRALITY_NAMES,
     EXPRESSION,
     GENE,
     LAKE,
     MORPHOLOGY_NAMES,
+    REGION,
 )
 from her2ladder.schema.tables.staining import CALIBRATION_CONTROL, MEMBRANE_THRESHOLD, TILE_QUALITY
 
@@ -81,6 +83,7 @@ __all__ = [
     "CELL_ID",
     "CELL_MORPHOLOGY",
     "CELL_PAIR",
+    "CELL_REGION",
     "CELL_TYPE",
     "CENTRALITY_NAMES",
     "CLINICAL_COLUMNS",
@@ -101,6 +104,7 @@ __all__ = [
     "PATIENT_CLINICAL",
     "PATIENT_ID",
     "QUARANTINE",
+    "REGION",
     "RUN",
     "RUN_TABLE",
     "SCHEMA_VERSION",

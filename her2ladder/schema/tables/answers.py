@@ -34,6 +34,8 @@ SLIDE_FEATURE = Table(  # value rows: no keys (design 3), checked by queries
         Column("n_cells", I64, "cells the statistic is over; for a proportion its denominator", required=True),
         Column("cells_sha256", TEXT, "cells file it was computed from", required=True),
         Column("parameters", TEXT, "radius and k, JSON", required=True),
+        Column("feature_set", TEXT, "sc-mtop@CLASS for cells within regions of a class; NULL = sc-mtop, the whole slide"),
+        Column("regions_sha256", TEXT, "regions file that said which cells count; NULL = the whole slide"),
         RUN,
     ),
 )

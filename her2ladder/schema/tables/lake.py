@@ -169,6 +169,38 @@ CELL_TYPE = Table(
     ),
 )
 
+REGION = Table(
+    "region",
+    row="one region that was drawn on a slide, or a band along the border of such",
+    key=("slide_id", "stain", "region_id"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide it was drawn on", required=True),
+        Column("stain", WORD, "stain of the slide", required=True),
+        Column("region_id", I32, "number within the slide, from 0 in the order of the files", required=True),
+        Column("region_class", TEXT, "class, as the map gives it", required=True),
+        Column("name", TEXT, "name in the file, if any"),
+        Column("role", TEXT, "include, or exclude: its cells count in no region that is asked for", required=True),
+        Column("area_um2", F64, "area without holes, square micrometres", required=True),
+        Column("geometry", pa.binary(), "outline as WKB, Polygon or MultiPolygon, micrometres", required=True),
+        Column("source_name", TEXT, "file it came from", required=True),
+    ),
+)
+
+CELL_REGION = Table(
+    "cell_region",
+    row="a cell whose centroid lies in a region; on a border that two regions share it lies in one of them",
+    key=("slide_id", "stain", "cell_id", "region_id"),
+    in_lake=True,
+    columns=(
+        Column("slide_id", WORD, "slide the cell was found on", required=True),
+        Column("stain", WORD, "stain of the slide", required=True),
+        CELL_ID,
+        Column("region_id", I32, "region: see view region", required=True),
+        Column("region_class", WORD, "its class", required=True),
+    ),
+)
+
 LAKE: dict[str, Table] = {  # folder of the lake -> contract
     "cells": CELL,
     "cell_pairs": CELL_PAIR,
@@ -178,4 +210,6 @@ LAKE: dict[str, Table] = {  # folder of the lake -> contract
     "genes": GENE,
     "cell_counts": CELL_COUNT,
     "cell_types": CELL_TYPE,
+    "regions": REGION,
+    "cell_regions": CELL_REGION,
 }

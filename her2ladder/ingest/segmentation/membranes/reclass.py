@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from her2ladder.errors import InputError, StageError
 from her2ladder.ingest.cellparquet import cells_writer
+from her2ladder.ingest.regions.stage import renew
 from her2ladder.ingest.segmentation.membranes.cells import Thresholds
 from her2ladder.queries.run import run
 from her2ladder.schema import lake
@@ -71,6 +72,7 @@ def set_thresholds(store: Store, thresholds: Thresholds) -> list[Reclassed]:
             if file is not None:
                 this.append(MANIFEST, [{**row, **file}])
                 this.n_lake_rows += one.n_cells
+    renew(store, [(row["slide_id"], STAIN) for row in slides])
     return done
 
 
