@@ -23,6 +23,20 @@ class Globals:
     as_of: str | None
 
 
+_last: list[Globals] = []
+
+
+def remember(given: Globals) -> Globals:
+    """Keep the global options of the call, for what comes after it: a stop."""
+    _last[:] = [given]
+    return given
+
+
+def last_globals() -> Globals | None:
+    """Return the global options of the last call; None before there is one."""
+    return _last[0] if _last else None
+
+
 def globals_of(context: typer.Context) -> Globals:
     """Return the global options that the call was given."""
     found = context.find_root().obj

@@ -51,7 +51,7 @@ def features(
     from her2ladder.queries.fan_out import part_of
 
     settings = Settings(radius_um, k, engine, centralities, morphology, _words(leave_out), _words(within))
-    with Progress("slides", "cells") as progress:
+    with Progress("slides", "cells", keeps=True) as progress:
         outcomes = compute_features(
             open_store(context),
             settings,

@@ -95,7 +95,7 @@ def cells(
         how=how_to_read(outline=outline, duplicates=duplicates, origin=origin, mpp_as_given=mpp_as_given, allow_pickle=allow_pickle),
     )
     store = open_store(context)
-    with Progress("slides", "cells") as progress:
+    with Progress("slides", "cells", keeps=True) as progress:
         done = ingest_cells(
             store,
             paths,

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from her2ladder.cli.context import globals_of, open_store, store_address
-from her2ladder.cli.output import say, show, table
+from her2ladder.cli.output import HarmlessTerminal, say, show, table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TERMINAL_ROWS = 500
+TABLE_ROWS = 1000
 
 Format = Annotated[str | None, typer.Option("--format", help="table, csv, json, parquet or arrow; default: table, or json with --json.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write instead of stdout.")]
+SafeCells = Annotated[
+    bool, typer.Option("--safe-cells", help="CSV and XLSX: an apostrophe before text that a spreadsheet would run as a formula (= + - @).")
+]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds until the query is stopped.")]
 
 
@@ -38,13 +41,14 @@ def sql(
     query: Annotated[str, typer.Argument(help="One SELECT (or WITH, FROM, DESCRIBE, SHOW, SUMMARIZE, PIVOT) over the views.")],
     format_: Format = None,
     output: Output = None,
+    safe_cells: SafeCells = False,
     timeout: Timeout = 300.0,
 ) -> None:
     """Ask the store in SQL, read-only, in a sandboxed process.
 
     Example: `ladder sql "SELECT cell_class, count(*) n, avg(area_um2) FROM cell GROUP BY ALL ORDER BY n DESC"`
     """
-    _answer(context, query, {}, format_, output, timeout)
+    _answer(context, query, {}, format_, output, timeout, safe_cells)
 
 
 def query_list(context: typer.Context) -> None:
@@ -74,6 +78,7 @@ def query_run(
     param: Annotated[list[str] | None, typer.Option("--param", "-p", metavar="NAME=VALUE", help="A parameter; once for each.")] = None,
     format_: Format = None,
     output: Output = None,
+    safe_cells: SafeCells = False,
     timeout: Timeout = 300.0,
 ) -> None:
     """Run one named query.
@@ -92,7 +97,7 @@ def query_run(
         given[key] = value if key.endswith("_id") else _value(value)  # a slide may be called 007
     if set(given) != set(asked.parameters):
         raise InputError(f"query {name} takes {', '.join(asked.parameters) or 'no parameters'}; found {', '.join(given) or 'none'}")
-    _answer(context, asked.sql, given, format_, output, timeout)
+    _answer(context, asked.sql, given, format_, output, timeout, safe_cells)
 
 
 def export(
@@ -181,7 +186,9 @@ def map_(
     say(f"{n:,} cells drawn to {output}")
 
 
-def _answer(context: typer.Context, query: str, given: dict[str, object], format_: str | None, output: Path | None, timeout: float) -> None:
+def _answer(
+    context: typer.Context, query: str, given: dict[str, object], format_: str | None, output: Path | None, timeout: float, safe_cells: bool
+) -> None:
     import os
 
     # no thread before the fork, neither numpy's nor that of Arrow's memory: see sandbox/process.py
@@ -190,34 +197,44 @@ def _answer(context: typer.Context, query: str, given: dict[str, object], format
 
     from her2ladder.errors import InputError
     from her2ladder.queries import formats
+    from her2ladder.queries.safe_cells import safe
     from her2ladder.queries.sandbox.ask import ask
 
     chosen = format_ or ("json" if globals_of(context).as_json else "table")
     if chosen not in formats.FORMATS:
         raise InputError(f"--format: wanted one of {', '.join(formats.FORMATS)}, found {chosen!r}")
     to_file = _format_of(output, chosen) if output is not None else chosen
-    with ask(store_address(context), query, parameters=given, timeout_seconds=timeout) as reader:
+    if safe_cells and to_file not in ("csv", "xlsx"):
+        raise InputError(f"--safe-cells is for csv and xlsx, found {to_file}: say --format csv, or -o FILE.xlsx")
+    with ask(store_address(context), query, parameters=given, timeout_seconds=timeout) as answer:
+        reader = safe(answer) if safe_cells else answer
         if chosen == "table" and output is None:
-            _print_table(reader)
+            _print_table(reader, query)
         elif output is None:
-            formats.write(reader, chosen, sys.stdout.buffer)
+            raw = sys.stdout.isatty() and chosen in ("csv", "json")
+            formats.write(reader, chosen, cast(IO[bytes], HarmlessTerminal()) if raw else sys.stdout.buffer)
         else:
             _to_file(reader, to_file, output)
 
 
-def _print_table(reader: pa.RecordBatchReader) -> None:
+def _print_table(reader: pa.RecordBatchReader, query: str) -> None:
+    """Print the first rows for people to read; hashes that were not asked for by name are left out, and both are said."""
     from her2ladder.queries import formats
 
-    names, is_cut = reader.schema.names, False
-    rows: list[list[object]] = []
+    rows: list[dict[str, object]] = []
+    is_cut = False
     for row in formats.rows(reader):
-        if sys.stdout.isatty() and len(rows) == TERMINAL_ROWS:
+        if len(rows) == TABLE_ROWS:
             is_cut = True
             break
-        rows.append(list(row.values()))
-    table(names, rows)
+        rows.append(row)
+    hashes = [name for name in reader.schema.names if name.endswith("sha256") and name not in query]
+    names = [name for name in reader.schema.names if name not in hashes]
+    table(names, [[row[name] for name in names] for row in rows])
+    if hashes:
+        say(f"not shown: {', '.join(hashes)} (name them, or --format csv)")
     if is_cut:
-        say(f"first {TERMINAL_ROWS} rows; --format csv -o FILE gives all")
+        say(f"the first {TABLE_ROWS:,} rows; there are more: --format csv, or -o FILE, gives all")
 
 
 _ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".arrow": "arrow", ".ipc": "arrow", ".feather": "arrow", ".xlsx": "xlsx"}

@@ -33,7 +33,8 @@ from her2ladder.cli import (
     table1,
     xenium,
 )
-from her2ladder.cli.context import Globals
+from her2ladder.cli.context import Globals, remember
+from her2ladder.cli.stopped import Stopped, listen, tidy
 from her2ladder.errors import LadderError
 
 _OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE}
@@ -73,7 +74,7 @@ def globals_(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True, callback=_version)] = False,
 ) -> None:
     """Global options stand before the command."""
-    context.obj = Globals(store, as_json, as_of)
+    context.obj = remember(Globals(store, as_json, as_of))
 
 
 def main() -> None:
@@ -81,13 +82,14 @@ def main() -> None:
 
     So does what the machine refuses (no space, no permission): that is no bug either.
     """
+    listen()
     try:
         app()
     except LadderError as error:
         sys.stderr.write(f"ladder: {error}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("ladder: stopped; what was published is in the store, and the same command goes on from there\n")
+    except Stopped:
+        sys.stderr.write(f"ladder: {tidy()}\n")
         sys.exit(130)
     except OSError as error:
         if error.errno in _OF_THE_MACHINE:

@@ -16,7 +16,25 @@ talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def say(message: str) -> None:
     """One line of talk, on stderr."""
-    talk.print(message, markup=False)
+    talk.print(harmless(message, keep="\n"), markup=False)
+
+
+def harmless(text: str, keep: str = "") -> str:
+    """Return text that no terminal takes for a command: what cannot be printed (escapes, line ends, turned writing) stands as `\\x1b`.
+
+    keep   signs that are let through all the same
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign in keep else repr(sign)[1:-1] for sign in text)
+
+
+class HarmlessTerminal:
+    """Standard output as bytes, for formats that are written as they are: what a terminal would take for a command is made harmless."""
+
+    def write(self, data: bytes) -> int:
+        sys.stdout.write(harmless(data.decode("utf-8", "replace"), keep="\n\r\t"))
+        return len(data)
 
 
 def say_outcome(counts: Mapping[str, int], reasons: Sequence[str], nothing: str) -> None:
@@ -53,14 +71,14 @@ def table(names: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "
 
     numeric = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(names))]
     if not sys.stdout.isatty():
-        text = [list(map(str, names)), *([_text(value) for value in row] for row in rows)]
+        text = [[harmless(str(name)) for name in names], *([_text(value) for value in row] for row in rows)]
         widths = [max(len(line[i]) for line in text) for i in range(len(names))]
         for line in text:
             sys.stdout.write("  ".join(_align(v, w, n) for v, w, n in zip(line, widths, numeric, strict=True)).rstrip() + "\n")
         return
     drawn = Table(title=title or None, title_justify="left", header_style="bold")
     for name, is_number in zip(names, numeric, strict=True):
-        drawn.add_column(Text(str(name)), justify="right" if is_number else "left", overflow="fold")
+        drawn.add_column(Text(harmless(str(name))), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(_text(value)) for value in row))
     Console().print(drawn)
@@ -79,7 +97,7 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else ""
-    return str(value)
+    return harmless(str(value))
 
 
 def _plain(value: object) -> object:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Progress:
-    """Counts items (slides) and units (cells); call it with (done, total, units so far)."""
+    """Counts items (slides) and units (cells); call it with (done, total, units so far).
 
-    def __init__(self, items: str, units: str) -> None:
-        self.items, self.units = items, units
+    keeps   what is done stays when the command is stopped, and is not done again
+    kept    (done, total, items) of the last call, where that holds: what a stop tells
+    """
+
+    kept: ClassVar[tuple[int, int, str] | None] = None
+
+    def __init__(self, items: str, units: str, *, keeps: bool = False) -> None:
+        self.items, self.units, self.keeps = items, units, keeps
         self._bar: Any = None
         self._task: Any = None
         self._start = time.monotonic()
@@ -36,6 +42,8 @@ class Progress:
         return self
 
     def __call__(self, done: int, total: int, units: int = 0) -> None:
+        if self.keeps:
+            Progress.kept = (done, total, self.items)
         if self._bar is not None:
             rate = f"{units / max(time.monotonic() - self._start, 1e-9):,.0f} {self.units}/s" if units else ""
             self._bar.update(self._task, completed=done, total=total, rate=rate)

@@ -102,7 +102,7 @@ def segment(
         device=device,
     )
     store = open_store(context)
-    with Progress("tiles", "cells") as progress:
+    with Progress("tiles", "cells", keeps=True) as progress:
         done = segment_slides(store, asked, options, workers=workers or os.cpu_count() or 1, progress=progress)
     names = ("slide_id", "stain", "patient_id", "state", "n_cells", "n_tiles", "seconds", "reason")
     show([one.row() for one in done], as_json=globals_of(context).as_json, columns=names)

@@ -26,7 +26,7 @@ def init(
 
     Example: `ladder init study`
     """
-    from her2ladder.errors import InputError
+    from her2ladder.errors import InputError, shell_word
     from her2ladder.queries.init import init as make
     from her2ladder.schema.place import is_remote, url_of
 
@@ -35,7 +35,7 @@ def init(
         raise InputError("which folder? `ladder init DIR`")
     chosen = url_of(chosen) if is_remote(chosen) else chosen
     store = make(chosen)
-    say(f"made an empty store in {chosen}; next: export LADDER_STORE={chosen}, then ladder ingest cells …")
+    say(f"made an empty store in {chosen}; next: export LADDER_STORE={shell_word(chosen)}, then ladder ingest cells …")
     if globals_of(context).as_json:
         show([{"store": str(getattr(store, "url", store.root))}], as_json=True)
 

@@ -43,7 +43,7 @@ def xenium(
 
     told = Defaults(slide_id=slide_id, patient_id=patient, how=how_to_read(outline=outline))
     store = open_store(context)
-    with Progress("sections", "cells") as progress:
+    with Progress("sections", "cells", keeps=True) as progress:
         done = ingest_xenium(
             store, bundles, told, max_bad_share=max_bad_share, max_unmatched_share=max_unmatched_share,
             workers=workers or os.cpu_count() or 1, dry_run=dry_run, progress=progress,

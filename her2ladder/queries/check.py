@@ -19,7 +19,7 @@ from her2ladder.queries.catalog import catalogue
 from her2ladder.queries.run import run
 from her2ladder.schema.duck import arrow_table
 from her2ladder.schema.lake import sha256_of
-from her2ladder.schema.store import MODELS, OPEN_FILE, Store, no_lake
+from her2ladder.schema.store import MODELS, OPEN_FILE, Store, no_lake, without_place
 from her2ladder.schema.tables import LAKE, MANIFEST
 
 
@@ -121,6 +121,11 @@ def _orphans(store: Store, mend: bool) -> list[Problem]:
     return found
 
 
+def sweep(store: Store) -> int:
+    """Remove what a stopped command left half done; return how many files. Nothing is swept while another command writes."""
+    return sum(1 for problem in _orphans(store, mend=True) if problem.is_mended)
+
+
 def _written(root: Path) -> Iterator[Path]:
     """What commands write: drafts of the catalog, files of the lake, folders of models."""
     yield from sorted(root.glob(".*.draft*"))
@@ -130,12 +135,14 @@ def _written(root: Path) -> Iterator[Path]:
 
 
 def _open_sql(store: Store, mend: bool) -> list[Problem]:
-    path = store.root / OPEN_FILE
-    if path.is_file() and path.read_bytes() == store.open_sql_text().encode():
+    """A store that was moved is whole: only mending brings its open.sql to where it is now (decision 0028)."""
+    path, wanted = store.root / OPEN_FILE, store.open_sql_text()
+    held = path.read_text(errors="replace") if path.is_file() else ""
+    if held == wanted or (not mend and without_place(held) == without_place(wanted)):
         return []
     if mend:
         store.write_open_sql()
-    return [Problem("open.sql", OPEN_FILE, "does not say what the catalog says", is_mended=mend, can_mend=True)]
+    return [Problem("open.sql", OPEN_FILE, "does not say what the catalog says, or where the store is", is_mended=mend, can_mend=True)]
 
 
 def _rules(store: Store) -> list[Problem]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -68,11 +69,20 @@ def part_of(text: str) -> Part:
 def batches(items: Iterator[Result], size: int = BATCH, pause: float = PAUSE) -> Iterator[list[Result]]:
     """Yield lists of at least `size` items (the last may be shorter), in their order.
 
+    Where the work is stopped (Ctrl-C), what is done already is yielded before the stop goes on: no finished slide is lost.
     pause   a list is held back until gathering it took this many times as long as whoever took the last one was busy with it
     """
     batch: list[Result] = []
     since, busy = time.monotonic(), 0.0
-    for item in items:
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            break
+        except BaseException:
+            if batch:
+                yield batch
+            raise
         batch.append(item)
         if len(batch) >= size and time.monotonic() - since >= pause * busy:
             given = time.monotonic()
@@ -109,6 +119,10 @@ def _in_processes(tasks: Sequence[Task], work: Callable[[Task], Result], workers
             except BrokenProcessPool:
                 for future in ahead:
                     future.cancel()
+            except BaseException:  # stopped: nobody waits for what is being done
+                for child in multiprocessing.active_children():
+                    child.terminate()
+                raise
         if done < len(tasks):  # a worker died: which task killed it is found by running the next ones alone
             for task in tasks[done : done + 2 * workers]:
                 yield task, _alone(work, task)
@@ -124,7 +138,8 @@ def _alone(work: Callable[[Task], Result], task: Task) -> Result | LadderError:
 
 
 def _one_thread() -> None:
-    """A worker is one of several: libraries below it must not start threads for every core."""
+    """A worker is one of several: libraries below it must not start threads for every core. Ctrl-C is for whoever started it to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     import pyarrow as pa

@@ -50,7 +50,9 @@ def _csv(reader: pa.RecordBatchReader, out: IO[bytes]) -> int:
         frame.write_csv(out, include_header=header)
         n, header = n + batch.num_rows, False
     if header:
-        out.write((",".join(reader.schema.names) + "\n").encode())
+        frame = pl.from_arrow(_flat(reader.schema.empty_table()))
+        assert isinstance(frame, pl.DataFrame)
+        frame.write_csv(out)
     return n
 
 

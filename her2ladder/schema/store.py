@@ -175,7 +175,7 @@ class Store:
             yield True
 
     def write_open_sql(self) -> None:
-        """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in the store's folder."""
+        """Write `open.sql`: the same views for a plain `duckdb -init open.sql`, R or Python, started in any folder (decision 0028)."""
         try:
             write_whole(self.root / OPEN_FILE, self.open_sql_text().encode())
         except OSError as error:
@@ -185,14 +185,14 @@ class Store:
 
     def open_sql_text(self) -> str:
         """Return what `open.sql` must say for the state that is published now."""
-        now = self if self.as_of is None else Store(self.root)
+        now, root = self if self.as_of is None else Store(self.root), self.root.resolve()
         with now._attached() as con:
-            state = ViewState(now, con, None, None, relative=True)
+            state = ViewState(now, con, None, None, root=root)
             made = [views.statement(name, state, as_of=None) for name in views.NAMES if name not in geometry.NEEDS_OUR_FUNCTIONS]
         lines = [
-            "-- Views of this store for plain DuckDB; start it in this folder: duckdb -init open.sql",
+            "-- Views of this store for plain DuckDB, from any folder: duckdb -init open.sql. Was the store moved? ladder check --mend",
             "-- cell_shape and nearest() need functions of her2ladder: ask for them through `ladder sql`",
-            "ATTACH 'catalog.duckdb' AS ladder (READ_ONLY)",
+            f"ATTACH {literal(str(root / CATALOG_FILE))} AS ladder (READ_ONLY)",
         ]
         return ";\n".join([*lines, *made]) + ";\n"
 
@@ -262,6 +262,12 @@ def _lock_file(path: Path) -> IO[str]:
         return path.open("w")
     except OSError as error:
         raise StageError(f"{path.parent}: the store cannot be written: {error.strerror}") from error
+
+
+def without_place(text: str) -> str:
+    """Return an open.sql without the folder that it names: what it says of the catalog alone."""
+    place = re.search(rf"^ATTACH '(.*){re.escape(CATALOG_FILE)}' AS ladder", text, re.MULTILINE)
+    return text.replace(place[1], "") if place and place[1] else text
 
 
 def _first_line(error: BaseException) -> str:

@@ -26,10 +26,10 @@ class ViewState:
         lake: LakeReader | None,
         slides: Collection[str] | None,
         *,
-        relative: bool = False,
+        root: Path | None = None,
     ) -> None:
         self._store, self._con, self._lake, self._slides = store, con, lake, slides
-        self._root = Path() if relative else store.root
+        self._root = store.root if root is None else root
         self._seen = f"run <= {literal(store.as_of)}" if store.as_of else "true"
         self._has_functions = False
 

@@ -254,10 +254,14 @@ def test_the_store_is_reached_by_a_relative_path_and_a_link(with_features: Path,
             assert con.sql("SELECT count(*) FROM cell").fetchall() == [(18 * 60,)]
 
 
-def test_open_sql_gives_the_same_views_to_plain_duckdb_in_the_folder(with_features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(with_features)
+def test_open_sql_gives_the_same_views_to_plain_duckdb_from_any_folder(with_features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = tmp_path / "it's, another; place"
+    with_features.rename(moved)
+    with_features = moved
+    check(Store(moved), mend=True)
+    monkeypatch.chdir("/")
     con = duckdb.connect()
-    con.execute(Path("open.sql").read_text())
+    con.execute((moved / "open.sql").read_text())
     with Store(with_features).reading() as ours:
         views = [name for (name,) in ours.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall()]
         assert len(views) > 20

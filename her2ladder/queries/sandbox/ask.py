@@ -70,7 +70,7 @@ def ask(
         with os.fdopen(read_end, "rb") as stream:
             try:
                 yield pa.ipc.open_stream(stream)
-            except (pa.ArrowInvalid, BrokenPipeError) as error:  # the stream ends early when the child refuses or dies
+            except pa.ArrowInvalid as error:  # the stream ends early when the child refuses or dies
                 raise _refusal(child, listener, said, timeout_seconds) from error
         if child.wait() != 0:
             raise _refusal(child, listener, said, timeout_seconds)
