@@ -155,6 +155,10 @@ def _export_lake(context: typer.Context, to: str | None, format_: str, other: ob
     show([asdict(one) for one in done], as_json=globals_of(context).as_json)
     added, removed = (sum(getattr(one, name) for one in done) for name in ("n_added", "n_removed"))
     say(f"{added:,} files added and {removed:,} removed; {to} is at the store's state now")
+    if format_ == "iceberg" and "://" not in to:
+        say(
+            f"""pyiceberg: SqlCatalog("ladder", uri="sqlite:///{Path(to).absolute()}/catalog.db").load_table("ladder.cell"); others: docs/scale.md"""
+        )
 
 
 def map_(
