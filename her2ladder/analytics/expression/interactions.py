@@ -89,13 +89,15 @@ def observed_expected(
     from scipy.sparse import csr_array
 
     n = len(i)
-    meets = csr_array((np.ones(n), (i, j)), shape=(len(sender), len(receiver)))
-    observed = (sender * (meets @ receiver)).sum(axis=0) / n
+    rows, at_row = np.unique(i, return_inverse=True)  # only cells that have a neighbour: the others change no sum
+    columns, at_column = np.unique(j, return_inverse=True)
+    meets = csr_array((np.ones(n), (at_row, at_column)), shape=(len(rows), len(columns)))
+    observed = np.einsum("cp,cp->p", sender[rows], meets @ receiver[columns]) / n
     expected = sender.mean(axis=0) * receiver.mean(axis=0)
     as_much = np.zeros(len(observed))
     for _ in range(permutations):
-        s, r = rng.permutation(len(sender)), rng.permutation(len(receiver))
-        as_much += (sender[s] * (meets @ receiver[r])).sum(axis=0) / n >= observed - 1e-12
+        s, r = rng.permutation(len(sender))[: len(rows)], rng.permutation(len(receiver))[: len(columns)]
+        as_much += np.einsum("cp,cp->p", sender[s], meets @ receiver[r]) / n >= observed - 1e-12
     return observed, expected, as_much
 
 
