@@ -145,6 +145,12 @@ def clinical(
             "--match-ids", metavar="RULE[,…]", help="case, zeros, separators, prefix: what to leave aside when ids are matched to slides."
         ),
     ] = None,
+    pseudonymise: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonymise", help="Store a keyed hash of each id; key and who is who go into FILE.pseudonyms.toml, beside the table."
+        ),
+    ] = False,
 ) -> None:
     """Read a clinical table: checked whole, written whole or not at all.
 
@@ -159,7 +165,9 @@ def clinical(
     if draft_map is not None:
         _draft(file, map_, draft_map)
         return
-    done = ingest_clinical(open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids)
+    done = ingest_clinical(
+        open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids, pseudonymise=pseudonymise
+    )
     if globals_of(context).as_json:
         show([asdict(done)], as_json=True)
     else:

@@ -15,6 +15,7 @@ from her2ladder.ingest.clinical_values import BOOLEANS, DATE, MAX_TEXT, checked_
 from her2ladder.ingest.clinical_words import ENDPOINT, are_persons, is_contact, is_private_name
 from her2ladder.ingest.column_map import KNOWN, ColumnMap, apply_map, load_map
 from her2ladder.ingest.near_ids import better_rule, matched, rules_named
+from her2ladder.ingest.pseudonyms import key_file, pseudonyms
 from her2ladder.ingest.tables import patient_ids, read_table, source_hash
 from her2ladder.queries.run import Run, run
 from her2ladder.schema.duck import arrow_table
@@ -41,13 +42,21 @@ class ClinicalSummary:
 
 
 def ingest_clinical(
-    store: Store, path: Path, map_path: Path | None = None, *, supersede: bool = False, dry_run: bool = False, match_ids: str | None = None
+    store: Store,
+    path: Path,
+    map_path: Path | None = None,
+    *,
+    supersede: bool = False,
+    dry_run: bool = False,
+    match_ids: str | None = None,
+    pseudonymise: bool = False,
 ) -> ClinicalSummary:
     """Check a clinical table and write it as one run.
 
     supersede  let a patient move to another cohort than the store has
     dry_run    check alone: the summary has no run
     match_ids  rules (near_ids.RULES, comma-separated) by which ids of the table become those of patients with slides
+    pseudonymise   store a keyed hash of each id; the key stays in a file beside the table
     raises     InputError listing what is wrong, nothing written
     source     design 10; paper, "Patient samples, clinical data, and study cohorts"
     """
@@ -65,6 +74,10 @@ def ingest_clinical(
         notes.append(f"--match-ids {match_ids}: {sum(1 for one, other in same.items() if one != other)} ids became those of slides")
     if near := better_rule(ids, known_ids):
         notes.append(near)
+    if pseudonymise:
+        ids = pseudonyms(patient_ids(frame, path), path, store.root, write=not dry_run)
+        frame = frame.with_columns(pl.Series("patient_id", ids))
+        notes.append(f"ids are pseudonyms; who is who stands in {key_file(path)}: keep it apart from the store")
     _refuse_private(frame, ids, told, path)
     rows, said = _rows(frame, ids, told, path)
     notes += [*more, *said]
@@ -134,7 +147,7 @@ def _refuse_private(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where:
     if are_persons(ids):
         raise InputError(
             f"{where}: patient_id: most values look like people's names ({ids[0][:1]}…): names do not enter the store; "
-            f"give each patient a number of the study, and name that column under [columns]"
+            f"give each patient a number of the study, and name that column under [columns]; or --pseudonymise stores a keyed hash"
         )
     for name in told.extra:
         if is_private_name(name):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import importlib.util
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -154,3 +156,27 @@ def test_a_further_endpoint_is_checked_as_the_others_are(run_ladder: Any, tmp_pa
         {"pfs_months": 24, "pfs_event": 1},
         {"pfs_months": 12, "pfs_event": 0},
     ]
+
+
+def test_names_become_pseudonyms_whose_key_stays_outside_of_the_store(run_ladder: Any, store_dir: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("patient_id,cohort\nMueller Anna,A\nSchmidt Eva,A\n")
+    key = tmp_path / "t.csv.pseudonyms.toml"
+    assert "or --pseudonymise" in run_ladder("ingest", "clinical", table).err
+    assert run_ladder("ingest", "clinical", table, "--pseudonymise", "--dry-run").code == 0
+    assert not key.exists()
+    done = run_ladder("ingest", "clinical", table, "--pseudonymise")
+    assert done.code == 0, done.err
+    assert key.stat().st_mode & 0o077 == 0
+    told = tomllib.loads(key.read_text())
+    ids = [row["patient_id"] for row in run_ladder("--json", "sql", "SELECT patient_id FROM patient ORDER BY 1").rows]
+    assert ids == sorted(told["pseudonyms"].values())
+    name = hmac.new(bytes.fromhex(told["key"]), b"Mueller Anna", "sha256").hexdigest()
+    assert told["pseudonyms"]["Mueller Anna"] == f"P-{name[:16]}"
+    table.write_text("patient_id,cohort,age_years\nSchmidt Eva,A,50\nWeber Ute,A,60\n")  # the follow-up meets the same patient
+    assert run_ladder("ingest", "clinical", table, "--pseudonymise").code == 0
+    assert run_ladder("--json", "sql", "SELECT count(*) AS n FROM patient").rows == [{"n": 3}]
+    assert not any(b"Mueller" in path.read_bytes() for path in store_dir.rglob("*") if path.is_file())
+    inside = store_dir / "t.csv"
+    inside.write_text(table.read_text())
+    assert "the key would lie in the store" in run_ladder("ingest", "clinical", inside, "--pseudonymise").err
