@@ -2,6 +2,7 @@
 
 LadderError
   InputError (ValueError)       a file or argument from outside is wrong: the user can mend it
+    TableError                  rows of a table are wrong; knows .faults
     CellRowError                one segmented cell is unusable; knows .file .record .column
   MissingError (LookupError)    a table, query, run, model or slide asked for by name is not there
   StageError                    a stage could not finish; nothing of it was written
@@ -37,6 +38,14 @@ class CellRowError(InputError):
         self.file = file
         self.record = record
         self.column = column
+
+
+class TableError(InputError):
+    """Rows of a table are wrong; `faults` holds one row a fault: column, fault, n rows, the first of them."""
+
+    def __init__(self, message: str, faults: list[dict[str, object]]) -> None:
+        super().__init__(message)
+        self.faults = faults
 
 
 class MissingError(LadderError, LookupError):

@@ -160,14 +160,19 @@ def clinical(
     """
     from dataclasses import asdict
 
+    from her2ladder.errors import TableError
     from her2ladder.ingest.clinical import ingest_clinical
 
     if draft_map is not None:
         _draft(file, map_, draft_map)
         return
-    done = ingest_clinical(
-        open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids, pseudonymise=pseudonymise
-    )
+    try:
+        done = ingest_clinical(
+            open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids, pseudonymise=pseudonymise
+        )
+    except TableError as error:
+        show(error.faults, as_json=globals_of(context).as_json)
+        raise
     if globals_of(context).as_json:
         show([asdict(done)], as_json=True)
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from her2ladder.errors import InputError
+from her2ladder.errors import InputError, TableError
 from her2ladder.ingest.clinical_values import BOOLEANS, DATE, MAX_TEXT, checked_covariate, checked_value
 from her2ladder.ingest.clinical_words import ENDPOINT, are_persons, is_contact, is_private_name
 from her2ladder.ingest.column_map import KNOWN, ColumnMap, apply_map, load_map
@@ -24,6 +24,7 @@ from her2ladder.schema.tables import CLINICAL_COLUMNS, COHORT, PATIENT, PATIENT_
 from her2ladder.schema.vocabulary import ROLES
 
 LONGEST_LIKELY_MONTHS = 600.0
+MOST_FAULTS = 6  # in the error's line; its table has all
 _MONTHS_A = {"months": 1.0, "days": 12 / 365.25, "years": 12.0}
 
 
@@ -165,7 +166,7 @@ def _refuse_private(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where:
 def _rows(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Return checked rows, and notes on what was taken how.
 
-    raises   InputError with every fault found, at most twenty of them spelled out
+    raises   TableError with every fault found, the first ones spelled out
     """
     if "cohort" not in frame.columns:
         raise InputError(
@@ -181,9 +182,16 @@ def _rows(frame: pl.DataFrame, ids: list[str], told: ColumnMap, where: Path) -> 
         rows.append(row)
     told_of = [f"{places[0]}: {fault}{_also(len(places) - 1)}" for fault, places in faults.items()] + _roles(rows)
     if told_of:
-        more = f" (and {len(told_of) - 20} more)" if len(told_of) > 20 else ""
-        raise InputError(f"{where}: nothing was written: " + "; ".join(told_of[:20]) + more)
+        more = f" (and {len(told_of) - MOST_FAULTS} more faults)" if len(told_of) > MOST_FAULTS else ""
+        raise TableError(f"{where}: nothing was written: " + "; ".join(told_of[:MOST_FAULTS]) + more, _by_column(faults))
     return rows, _notes(rows, told)
+
+
+def _by_column(faults: dict[str, list[str]]) -> list[dict[str, object]]:
+    """Return the faults as a table: column, what is wrong, in how many rows, the first of them."""
+    parts = [(fault.partition(": "), places) for fault, places in faults.items()]
+    rows = [{"column": column, "fault": why, "n": len(places), "first": places[0]} for (column, _, why), places in parts]
+    return sorted(rows, key=lambda row: str(row["column"]))
 
 
 def _row(values: dict[str, Any], told: ColumnMap) -> tuple[dict[str, Any], list[str]]:

@@ -180,3 +180,15 @@ def test_names_become_pseudonyms_whose_key_stays_outside_of_the_store(run_ladder
     inside = store_dir / "t.csv"
     inside.write_text(table.read_text())
     assert "the key would lie in the store" in run_ladder("ingest", "clinical", inside, "--pseudonymise").err
+
+
+def test_faults_are_a_table_by_column(run_ladder: Any, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("patient_id,cohort,age_years,hr_status\nP1,A,x,maybe\nP2,A,x,maybe\nP3,A,50,perhaps\n")
+    answer = run_ladder("--json", "ingest", "clinical", tmp_path / "t.csv")
+    assert answer.code == 1
+    assert [(row["column"], row["n"], row["first"]) for row in answer.rows] == [
+        ("age_years", 2, "row 2 (patient P1)"),
+        ("hr_status", 2, "row 2 (patient P1)"),
+        ("hr_status", 1, "row 4 (patient P3)"),
+    ]
+    assert "found 'perhaps'" in answer.rows[2]["fault"]
