@@ -25,6 +25,7 @@ from her2ladder.cli import (
     inspect,
     labels,
     membranes,
+    methods,
     model,
     report,
     segment,
@@ -49,7 +50,7 @@ app = typer.Typer(
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
 for part in (
-    store, segment, labels, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, inspect,
+    store, segment, labels, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, methods, inspect,
     synthetic,
 ):  # fmt: skip
     part.register(app)

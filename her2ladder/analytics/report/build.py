@@ -8,7 +8,7 @@ from pathlib import Path
 
 from her2ladder.analytics.figures.save import png_only
 from her2ladder.analytics.report import questions, sections
-from her2ladder.analytics.report.facts import definitions, facts_of, provenance
+from her2ladder.analytics.report.facts import definitions, facts_of, methods, provenance
 from her2ladder.analytics.report.in_situ_section import Groups
 from her2ladder.analytics.report.page import render
 from her2ladder.analytics.report.parts import Section
@@ -45,6 +45,7 @@ def build_report(
         for number, (anchor, name, step) in enumerate(steps):
             made.append(_tried(anchor, name, step))
             said(number + 1, len(steps))
+        made.append(methods(store, [run for section in made for run in section.runs]))
         made.append(definitions(is_synthetic))
         made.append(provenance(store, [run for section in made for run in section.runs]))
         page = render(facts_of(store, title or _title(score), is_synthetic), made)

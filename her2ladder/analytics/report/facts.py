@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from her2ladder.analytics.report.methods import SENTENCES, methods_of, newest
 from her2ladder.analytics.report.page import Facts
 from her2ladder.analytics.report.parts import Section, Table
 from her2ladder.schema.store import Store
@@ -79,6 +80,23 @@ def provenance(store: Store, runs: Sequence[str]) -> Section:
             Table("Runs", shown[-400:], is_folded=True),
             Table("Inputs (first 16 digits of sha256)", hashes[-400:], is_folded=True),
         ],
+    )
+
+
+def methods(store: Store, runs: Sequence[str]) -> Section:
+    """Return the sentences of a methods section about features, training, and the runs of this page, with their references."""
+    with store.reading() as con:
+        stages = dict(con.sql("SELECT run, stage FROM run").fetchall())
+    before = [run for run in newest(store) if stages[run] in ("features", "train")]
+    told = [methods_of(store, run) for run in [*before, *runs] if stages[run] in SENTENCES]
+    references = dict.fromkeys(reference for one in told for reference in one.references)
+    return Section(
+        "methods",
+        "Methods, to copy",
+        "Written from the stored runs: no test is named that the rows do not name.",
+        notes=[one.text for one in told],
+        tables=[Table("References", [{"no.": str(number), "reference": text} for number, text in enumerate(references, 1)])],
+        command="ladder methods",
     )
 
 
