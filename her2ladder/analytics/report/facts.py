@@ -90,6 +90,8 @@ def methods(store: Store, runs: Sequence[str]) -> Section:
     before = [run for run in newest(store) if stages[run] in ("features", "train")]
     told = [methods_of(store, run) for run in [*before, *runs] if stages[run] in SENTENCES]
     references = dict.fromkeys(reference for one in told for reference in one.references)
+    if not told:
+        return Section("methods", "Methods, to copy", "No analysis of this page could be made.")
     return Section(
         "methods",
         "Methods, to copy",

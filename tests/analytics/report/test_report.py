@@ -148,7 +148,7 @@ def test_the_page_loads_nothing_from_anywhere(simulated: Page, odd: Page) -> Non
 
 
 def test_every_section_is_in_the_contents_and_every_address_within_the_page_is_there(simulated: Page) -> None:
-    assert list(simulated.sections) == [*SECTIONS, "definitions", "provenance"]
+    assert list(simulated.sections) == [*SECTIONS, "methods", "definitions", "provenance"]
     ids = set(re.findall(r'\bid="([^"]+)"', simulated.text))
     inside = {address[1:] for address in simulated.addresses if address.startswith("#")}
     assert set(simulated.sections) <= inside <= ids
