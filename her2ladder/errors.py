@@ -9,6 +9,8 @@ LadderError
     StoreBusyError              another process holds the write lock longer than we wait
       LostRaceError             another machine published meanwhile
   SandboxError                  user SQL asked for what the sandbox does not give
+    SandboxTimeout              it took longer than it may
+    SandboxDied                 its process was killed
 
 A message says where, what was wanted, what was found and what to do, in one line.
 """
@@ -66,6 +68,14 @@ class LostRaceError(StoreBusyError):
 
 class SandboxError(LadderError):
     """User SQL asked for something that the read-only sandbox does not give."""
+
+
+class SandboxTimeout(SandboxError):
+    """A question took longer than it may."""
+
+
+class SandboxDied(SandboxError):
+    """A question's process was killed, by the kernel for its memory or from outside."""
 
 
 def shell_word(value: object) -> str:

@@ -86,7 +86,7 @@ def query_run(
     Example: `ladder query run cells/near -p stain=HE -p of_class=Lymph -p near_class=Neutro -p radius_um=30`
     """
     from her2ladder.errors import InputError
-    from her2ladder.queries.catalog import query
+    from her2ladder.queries.catalog import query, values_of
 
     asked = query(name)
     given = {}
@@ -94,10 +94,8 @@ def query_run(
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--param: wanted NAME=VALUE, found {text!r}")
-        given[key] = value if key.endswith("_id") else _value(value)  # a slide may be called 007
-    if set(given) != set(asked.parameters):
-        raise InputError(f"query {name} takes {', '.join(asked.parameters) or 'no parameters'}; found {', '.join(given) or 'none'}")
-    _answer(context, asked.sql, given, format_, output, timeout, safe_cells)
+        given[key] = value
+    _answer(context, asked.sql, values_of(asked, given), format_, output, timeout, safe_cells)
 
 
 def export(
@@ -278,12 +276,3 @@ def _to_file(reader: pa.RecordBatchReader, format_: str, output: Path) -> None:
     finally:
         draft.unlink(missing_ok=True)
     say(f"{n:,} rows written to {output}")
-
-
-def _value(text: str) -> object:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -29,6 +29,7 @@ from her2ladder.cli import (
     model,
     report,
     segment,
+    serve,
     store,
     synthetic,
     table1,
@@ -50,7 +51,7 @@ app = typer.Typer(
     help="HER2-LADDER: cells of HER2-positive breast cancer slides in one store; sc-MTOP features, the score, and the cohort statistics.",
 )
 for part in (
-    store, segment, labels, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, methods, inspect,
+    store, segment, labels, ingest, xenium, membranes, features, model, evaluate, explain, cohort, compare, contrast, table1, expression, report, methods, inspect, serve,
     synthetic,
 ):  # fmt: skip
     part.register(app)

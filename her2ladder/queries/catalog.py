@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from her2ladder.errors import MissingError, StageError
+from her2ladder.errors import InputError, MissingError, StageError
 
 _COMMENT = re.compile(r"--[^\n]*")
 _STRING = re.compile(r"'(?:[^']|'')*'")
@@ -58,6 +59,25 @@ def query(name: str) -> Query:
         return catalogue()[name]
     except KeyError:
         raise MissingError(f"no query called {name!r}; there is {', '.join(catalogue())}") from None
+
+
+def values_of(asked: Query, given: Mapping[str, str]) -> dict[str, object]:
+    """Return the parameters of a query from text: a number where the text is one, but for ids (a slide may be called 007).
+
+    raises   InputError where a parameter is missing or too many
+    """
+    if set(given) != set(asked.parameters):
+        raise InputError(f"query {asked.name} takes {', '.join(asked.parameters) or 'no parameters'}; found {', '.join(given) or 'none'}")
+    return {name: text if name.endswith("_id") else _value(text) for name, text in given.items()}
+
+
+def _value(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
 
 
 def parse(name: str, text: str) -> Query:

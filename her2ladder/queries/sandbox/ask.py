@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
-from her2ladder.errors import SandboxError
+from her2ladder.errors import SandboxDied, SandboxError, SandboxTimeout
 from her2ladder.queries.sandbox.bring import bring
 from her2ladder.queries.sandbox.process import Child, start
 from her2ladder.schema.remote import RemoteStore
 
 MEMORY_BYTES = 4 << 30
+Begin = Callable[[dict[str, Any]], tuple[Child, int]]
 
 
 class Address(Protocol):
@@ -41,13 +43,15 @@ def ask(
     parameters: Mapping[str, object] | None = None,
     timeout_seconds: float = 300.0,
     memory_bytes: int = MEMORY_BYTES,
+    begin: Begin = start,
 ) -> Iterator[pa.RecordBatchReader]:
     """Yield the answer to one SELECT as a stream of record batches.
 
     parameters       values of `$name` in the query
     timeout_seconds  wall seconds until the child is killed
     memory_bytes     what the query may use
-    raises           SandboxError: refused, failed, or stopped; the message is one line
+    begin            who starts the child: this process, or a server's warm parent
+    raises           SandboxError: refused or failed; SandboxTimeout: stopped; SandboxDied: killed; the message is one line
     """
     if isinstance(store, RemoteStore):
         bring(store, sql, parameters or {})
@@ -60,7 +64,8 @@ def ask(
         "memory_bytes": memory_bytes,
         "cpu_seconds": max(1, int(timeout_seconds * (os.cpu_count() or 1)) + 1),
     }
-    child, read_end = start(order)
+    since = time.monotonic()
+    child, read_end = begin(order)
     timer = threading.Timer(timeout_seconds, child.kill)
     timer.start()
     said: list[bytes] = []
@@ -71,9 +76,9 @@ def ask(
             try:
                 yield pa.ipc.open_stream(stream)
             except pa.ArrowInvalid as error:  # the stream ends early when the child refuses or dies
-                raise _refusal(child, listener, said, timeout_seconds) from error
+                raise _refusal(child, listener, said, timeout_seconds, since) from error
         if child.wait() != 0:
-            raise _refusal(child, listener, said, timeout_seconds)
+            raise _refusal(child, listener, said, timeout_seconds, since)
     finally:
         timer.cancel()
         child.kill()
@@ -82,14 +87,15 @@ def ask(
         child.stderr.close()
 
 
-def _refusal(child: Child, listener: threading.Thread, said: list[bytes], timeout_seconds: float) -> SandboxError:
+def _refusal(child: Child, listener: threading.Thread, said: list[bytes], timeout_seconds: float, since: float) -> SandboxError:
     code = child.wait()
     listener.join()
     words = (said[0].decode("utf-8", "replace") if said else "").strip()
-    if code in (-signal.SIGKILL, -signal.SIGXCPU):
-        return SandboxError(f"stopped: the query ran longer than {timeout_seconds:g} s (--timeout gives it more)")
+    is_late = time.monotonic() - since >= timeout_seconds
+    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and is_late):
+        return SandboxTimeout(f"stopped: the query ran longer than {timeout_seconds:g} s (--timeout gives it more)")
     if code < 0 or not words:
-        return SandboxError(
+        return SandboxDied(
             f"the query's process died ({signal.Signals(-code).name if code < 0 else code}): it asked for more than it may have"
         )
     lines = [line.strip() for line in words.splitlines() if line.strip()]

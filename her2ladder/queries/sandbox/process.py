@@ -83,13 +83,13 @@ def _forked(order: dict[str, Any]) -> tuple[Child, int]:
     (read_end, write_end), (words, said) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_child(order, write_end, said)
+        become_child(order, write_end, said)
     os.close(write_end)
     os.close(said)
     return _Fork(pid, os.fdopen(words, "rb")), read_end
 
 
-def _become_child(order: dict[str, Any], write_end: int, said: int) -> None:
+def become_child(order: dict[str, Any], write_end: int, said: int) -> None:
     """Keep nothing of the parent but its code: no file, no environment, no output but the answer and the words; never returns."""
     code = 1
     try:
