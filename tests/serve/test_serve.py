@@ -30,7 +30,8 @@ from her2ladder.serve.app import create_app
 from her2ladder.serve.settings import Settings, read_tokens
 
 _spec = importlib.util.spec_from_file_location("test_sandbox", Path(__file__).parents[1] / "queries/test_sandbox.py")
-assert _spec and _spec.loader
+assert _spec
+assert _spec.loader
 SANDBOX: Any = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(SANDBOX)
 ESCAPES, bytes_of = SANDBOX.ESCAPES, SANDBOX.bytes_of
