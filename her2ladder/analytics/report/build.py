@@ -45,7 +45,8 @@ def build_report(
         for number, (anchor, name, step) in enumerate(steps):
             made.append(_tried(anchor, name, step))
             said(number + 1, len(steps))
-        made.append(methods(store, [run for section in made for run in section.runs]))
+        analysed = [run for section in made for run in section.runs]
+        made.append(_tried("methods", "Methods, to copy", lambda: methods(store, analysed)))
         made.append(definitions(is_synthetic))
         made.append(provenance(store, [run for section in made for run in section.runs]))
         page = render(facts_of(store, title or _title(score), is_synthetic), made)

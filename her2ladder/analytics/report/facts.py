@@ -91,7 +91,7 @@ def methods(store: Store, runs: Sequence[str]) -> Section:
     told = [methods_of(store, run) for run in [*before, *runs] if stages[run] in SENTENCES]
     references = dict.fromkeys(reference for one in told for reference in one.references)
     if not told:
-        return Section("methods", "Methods, to copy", "No analysis of this page could be made.")
+        return Section("methods", "Methods, to copy", missing=["no analysis of this page could be made"])
     return Section(
         "methods",
         "Methods, to copy",
