@@ -34,9 +34,12 @@ def serve(
     Example: `ladder serve --port 8321`
     """
     from her2ladder.errors import InputError, MissingError
+    from her2ladder.schema.remote import RemoteStore
     from her2ladder.serve.settings import LOOPBACK, Settings, read_tokens
 
     store = open_store(context)
+    if isinstance(store, RemoteStore):
+        raise InputError("ladder serve answers from a folder: a store in a bucket is not served (copy it to this machine)")
     tokens = read_tokens(token_file) if token_file else {}
     is_local = host in LOOPBACK
     if not is_local and not tokens:

@@ -182,6 +182,21 @@ def test_a_bad_record_goes_to_quarantine_with_its_reason(
     assert 6 not in rows["cell_id"].to_pylist()
 
 
+@pytest.mark.parametrize("place", [[-0.5, 3], [20_001, 3], [3, 20_001]])
+def test_a_centroid_off_the_slide_is_bad_where_the_size_is_known_and_read_where_it_is_not(
+    nuclei: Any, hovernet: Any, read: Any, place: list[float]
+) -> None:
+    x, y = place
+    path = hovernet(nuclei(centroid=place, contour=[[x - 2, y - 2], [x + 2, y - 2], [x + 2, y + 2], [x - 2, y + 2]]))
+    size = {"width_px": 20_000, "height_px": 20_000}
+    written, _ = read(path, **size)
+    mine = dict(written.quarantined)["7"]
+    assert mine == f"wanted a centroid on the slide (0 to 20,000 px, 0 to 20,000 px), found {x:g}, {y:g}"
+    written, rows = read(path)
+    assert written.quarantined == []
+    assert [rows["x_um"][i].as_py() for i, name in enumerate(rows["source_id"].to_pylist()) if name == "7"] == [x * 0.25]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "name", "reason"),
     [

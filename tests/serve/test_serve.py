@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -156,6 +157,32 @@ def test_strangers_names_and_other_sites_are_refused_and_bodies_bounded(client: 
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_body_without_a_length_is_bounded_and_a_slow_one_is_given_up(filled: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("her2ladder.serve.guard.BODY_SECONDS", 0.3)
+    app = create_app(Settings(filled, hosts=("testserver",)))
+
+    def ask(receive: Any) -> int:
+        said: list[Any] = []
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/api/v1/sql", "raw_path": b"/api/v1/sql", "query_string": b"", "headers": headers,
+                 "http_version": "1.1", "scheme": "http", "server": ("testserver", 80), "client": ("127.0.0.1", 1), "root_path": ""}  # fmt: skip
+        asyncio.run(asyncio.wait_for(app(scope, receive, send), 20))
+        return int(said[0]["status"])
+
+    async def endless() -> Any:
+        return {"type": "http.request", "body": b"x" * 65_536, "more_body": True}
+
+    async def slow() -> Any:
+        await asyncio.sleep(30)
+
+    assert ask(endless) == 413
+    assert ask(slow) == 408
 
 
 def test_a_state_is_named_and_another_publish_is_another_state(filled: Path, command: Any, tmp_path: Path) -> None:

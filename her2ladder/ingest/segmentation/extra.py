@@ -16,4 +16,9 @@ def needs_extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise InputError(f"this needs the extra [segment]: pip install 'her2ladder[segment]' ({error})") from error
+        raise without_extra(error) from error
+
+
+def without_extra(error: ImportError) -> InputError:
+    """Return what to tell whoever lacks the extra [segment]."""
+    return InputError(f"this needs the extra [segment]: pip install 'her2ladder[segment]' ({error})")

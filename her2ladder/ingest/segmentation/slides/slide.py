@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from her2ladder.errors import InputError
-from her2ladder.ingest.segmentation.extra import needs_extra
+from her2ladder.ingest.segmentation.extra import needs_extra, without_extra
 from her2ladder.ingest.segmentation.slides.info import Level, Pixels, SlideInfo, on_white, plainly, plausible
 from her2ladder.ingest.segmentation.slides.plain import open_plain
 from her2ladder.schema.vocabulary import MPP_PLAUSIBLE_UM
@@ -80,7 +80,10 @@ def open_slide(path: str | Path, mpp: tuple[float, float] | None = None, *, mpp_
     mpp_as_given   mpp holds even where the file says another that could be right
     raises         InputError: no slide, damaged, or an mpp that contradicts the file's
     """
-    openslide = needs_extra("openslide")
+    try:
+        import openslide
+    except ImportError as error:
+        raise without_extra(error) from error
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: wanted a slide, found no file")
@@ -125,7 +128,8 @@ class _OpenSlide:
 
     def read(self, level: int, x0: float, y0: float, width: int, height: int) -> Pixels:
         """OpenSlide takes the place in level-0 pixels and the size in the level's."""
-        openslide = needs_extra("openslide")
+        import openslide  # there, since it opened the slide
+
         try:
             rgba = np.asarray(self._handle.read_region((round(x0), round(y0)), level, (width, height)))
         except openslide.OpenSlideError as error:
