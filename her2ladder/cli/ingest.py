@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -171,7 +173,7 @@ def clinical(
             open_store(context), file, map_, supersede=supersede, dry_run=dry_run, match_ids=match_ids, pseudonymise=pseudonymise
         )
     except TableError as error:
-        show(error.faults, as_json=globals_of(context).as_json)
+        _show_faults(error.faults, as_json=globals_of(context).as_json)
         raise
     if globals_of(context).as_json:
         show([asdict(done)], as_json=True)
@@ -253,3 +255,13 @@ def _list(what: str, ids: list[str]) -> None:
     if ids:
         more = f" … ({len(ids) - 10} more)" if len(ids) > 10 else ""
         say(f"{what}: {len(ids)}: {', '.join(ids[:10])}{more}")
+
+
+def _show_faults(faults: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
+    """Print the faults of a table: rows for machines on stdout; for people on stderr, since stdout is for data, and where the line that follows
+    cannot tell them all."""
+    if as_json:
+        show(faults, as_json=True)
+    elif len(faults) > 1:
+        with contextlib.redirect_stdout(sys.stderr):
+            show(faults, as_json=False)

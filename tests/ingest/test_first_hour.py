@@ -192,3 +192,7 @@ def test_faults_are_a_table_by_column(run_ladder: Any, tmp_path: Path) -> None:
         ("hr_status", 1, "row 4 (patient P3)"),
     ]
     assert "found 'perhaps'" in answer.rows[2]["fault"]
+    plain = run_ladder("ingest", "clinical", tmp_path / "t.csv")
+    assert plain.out == "", "a table that is refused gives no data"
+    assert plain.err.splitlines()[0].split() == ["column", "fault", "n", "first"]
+    assert len(plain.err.splitlines()) == 1 + 3 + 1

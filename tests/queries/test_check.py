@@ -146,6 +146,7 @@ def test_commands_over_a_damaged_file_end_in_one_line(whole: Path, run_ladder: A
 
 
 def test_what_a_kill_left_behind_is_swept_and_nothing_else(whole: Path, run_ladder: Any) -> None:
+    Store(whole).write_open_sql()  # a copy: it names the folder that it was copied from, and `--mend` brings it here (decision 0028)
     before = bytes_of(whole)
     folder = cells_file(whole).parent
     left = [
