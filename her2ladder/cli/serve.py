@@ -9,6 +9,7 @@ import typer
 
 from her2ladder.cli.context import open_store
 from her2ladder.cli.output import say
+from her2ladder.cli.stopped import Stopped
 
 
 def register(app: typer.Typer) -> None:
@@ -53,4 +54,7 @@ def serve(
     hosts = LOOPBACK if is_local else ()
     settings = Settings(store.root, tokens, hosts, timeout, most_rows, audit=audit)
     say(f"http://{f'[{host}]' if ':' in host else host}:{port}/openapi.json  (read-only; Ctrl-C ends it)")
-    run(settings, host, port)
+    try:
+        run(settings, host, port)
+    except (KeyboardInterrupt, Stopped):  # Ctrl-C is how a server ends, and nothing is lost by it
+        say("ended")

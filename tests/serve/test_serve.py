@@ -266,6 +266,14 @@ def test_a_killed_question_is_one_500_and_the_server_goes_on_and_ends_cleanly(se
     assert b"Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_the_server_without_a_fault(server: Any) -> None:
+    _, process = server
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert process.stderr.read().decode().splitlines()[1:] == ["ended"]
+
+
 def _asking(server: int) -> int:
     """The process at the end of server -> warm parent -> keeper -> child, once it computes."""
     for _ in range(300):

@@ -85,6 +85,9 @@ def methods_of(store: Store, run: str) -> Methods:
         rows = con.execute(
             "SELECT metric, subgroup, test, family, n, events FROM analysis_result WHERE run = ? ORDER BY ALL", [run]
         ).fetchall()
+        n_slides = con.execute(
+            "SELECT count(DISTINCT (slide_id, stain)) FROM slide_feature WHERE feature_set = ?", [_set(arguments)]
+        ).fetchall()[0][0]
         again = con.execute("SELECT max(run) FROM run WHERE stage = ? AND arguments = ? AND run > ?", [stage, arguments, run]).fetchall()[
             0
         ][0]
@@ -92,7 +95,7 @@ def methods_of(store: Store, run: str) -> Methods:
         held = f"it was made again as {again}: `ladder methods {again}`" if again else "it wrote none"
         raise InputError(f"run {run}: the store shows no rows of it; {held}")
     asked = json.loads(arguments)
-    sentences = [SENTENCES[stage](asked), *_sizes(stage, rows), *_tests(stage, rows), *_family(stage, rows)]
+    sentences = [SENTENCES[stage](asked), *_slides(stage, n_slides), *_sizes(stage, rows), *_tests(stage, rows), *_family(stage, rows)]
     if seed is not None:
         sentences.append(f"Random numbers came from seed {seed}.")
     sentences.append(_software(stage, json.loads(versions), run))
@@ -100,10 +103,17 @@ def methods_of(store: Store, run: str) -> Methods:
     return Methods(run, stage, text, tuple(cited_in([text])))
 
 
+_NEWEST = """
+SELECT stage, max(run) FROM run
+WHERE stage <> 'features' OR coalesce(json_array_length(arguments -> '$.within'), 0) = 0  -- the features of a paper are those of whole slides
+GROUP BY stage
+"""
+
+
 def newest(store: Store) -> list[str]:
     """Return the newest run of each kind of analysis, in the order in which a paper tells them."""
     with store.reading() as con:
-        last = dict(con.sql("SELECT stage, max(run) FROM run GROUP BY stage").fetchall())
+        last = dict(con.sql(_NEWEST).fetchall())
     return [last[stage] for stage in SENTENCES if stage in last]
 
 
@@ -160,15 +170,32 @@ def _software(stage: str, versions: dict[str, str], run: str) -> str:
     return f"Software: {listed}, Python {versions.get('python', 'not recorded')} (run {run})."
 
 
+def _set(arguments: str) -> str:
+    within = json.loads(arguments).get("within") or []
+    return f"sc-mtop@{','.join(within)}" if within else "sc-mtop"
+
+
+def _slides(stage: str, n: int) -> list[str]:
+    """How many slides have values now: a run is one publish of several, so that its own number says little."""
+    return [f"Values of {n:,} {'slide' if n == 1 else 'slides'} stand in the store."] if stage == "features" else []
+
+
 def _features(asked: Arguments) -> str:
+    within, left_out = asked.get("within") or [], asked.get("leave_out") or []
     return (
-        f"Spatial features were computed from segmented cells by the rules of sc-MTOP on {len(asked['slides']):,} slides: cells of two classes are"
+        "Spatial features were computed from segmented cells by the rules of sc-MTOP: cells of two classes are"
         f" joined to their up to {asked['k']} nearest within {asked['radius_um']:g} um; slide values are means over the cells of the first class."
+        + (f" Only cells in regions of class {' or '.join(within)} were counted." if within else "")
+        + (f" Cells of tiles flagged as {' or '.join(left_out)} were left out." if left_out else "")
     )
 
 
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
 def _train(asked: Arguments) -> str:
-    folds = "leave-one-out" if asked["folds"] == 0 else f"{asked['folds']} folds stratified by outcome, {asked['repeats']} times"
+    folds = "leave-one-out" if asked["folds"] == 0 else f"{asked['folds']} folds stratified by outcome, {_times(asked['repeats'])}"
     return (
         f"The score {asked['name']} was trained on {_population(asked)} to predict residual disease from the features {asked['features']} and"
         f" {', '.join(asked['clinical']) or 'no clinical variable'}, by nested cross-validation ({folds};"

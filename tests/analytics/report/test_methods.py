@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,3 +93,22 @@ def test_a_run_whose_rows_a_later_one_replaced_names_the_later_one(clinic: Calla
     assert methods_of(store, new).run == new
     with pytest.raises(InputError, match=new):
         methods_of(store, old)
+
+
+def test_features_within_regions_are_never_told_as_those_of_whole_slides(run_ladder: Any, store_dir: Path, tmp_path: Path) -> None:
+    for slide in ("A", "B"):
+        (tmp_path / f"{slide}.csv").write_text("cell_id,cell_class,x_um,y_um\n1,Tumor,5,5\n2,Lymph,8,9\n")
+        run_ladder("ingest", "cells", tmp_path / f"{slide}.csv", "--stain", "HE", "--mpp", 0.5, "--label-map", "store")
+        run_ladder("features", "--slide-id", slide, "--workers", 1)  # a publish each
+    ring = [[0, 0], [40, 0], [40, 40], [0, 40], [0, 0]]
+    (tmp_path / "r.json").write_text(json.dumps([{"geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {"classification": "Bed"}}]))
+    run_ladder("ingest", "regions", tmp_path / "r.json", "--slide-id", "A")
+    run_ladder("features", "--within", "Bed", "--leave-out", "pen")
+    store = Store(store_dir)
+    [whole] = [methods_of(store, run).text for run in newest(store)]
+    assert "Values of 2 slides stand in the store." in whole
+    assert "regions" not in whole
+    with store.reading() as con:
+        [(last,)] = con.sql("SELECT max(run) FROM run WHERE stage = 'features'").fetchall()
+    part = methods_of(store, last).text
+    assert "Only cells in regions of class Bed were counted. Cells of tiles flagged as pen were left out. Values of 1 slide stand in the store." in part
