@@ -260,8 +260,10 @@ def _list(what: str, ids: list[str]) -> None:
 def _show_faults(faults: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Print the faults of a table: rows for machines on stdout; for people on stderr, since stdout is for data, and where the line that follows
     cannot tell them all."""
+    from her2ladder.ingest.clinical import MOST_FAULTS
+
     if as_json:
         show(faults, as_json=True)
-    elif len(faults) > 1:
+    elif len(faults) > MOST_FAULTS:
         with contextlib.redirect_stdout(sys.stderr):
             show(faults, as_json=False)
